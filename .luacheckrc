@@ -1,0 +1,11 @@
+-- What is embedded in the module, and what a user would start from, sees only the names that every dialect has.
+std = "min"
+max_line_length = 120
+self = false
+cache = false
+
+files["spec"] = { std = "max+busted" }
+files["bench"] = { std = "max" }
+files["**/*.rockspec"] = { std = "rockspec" }
+files[".busted"] = { std = "max" }
+files[".luacheckrc"] = { std = "luacheckrc" }

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: goes to the root of the repository and says what an interpreter is.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# What make hands down (its job server, the variables of its command line) must reach neither cargo nor a nested make.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+
+# rustup puts cargo where only a new login shell finds it.
+PATH=$PATH:${HOME:-}/.cargo/bin
+
+# Newest first after 5.4, which is the one most people have.
+supported="lua5.4 lua5.5 lua5.3 lua5.2 lua5.1 luajit"
+
+die() {
+    echo "${0##*/}: $*" >&2
+    exit 1
+}
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+# lua_name LUA: what the interpreter is, as one of $supported, whatever its command is called.
+lua_name() {
+    local name
+    has "$1" || die "no such interpreter: $1"
+    name=$("$1" -e 'print((type(jit) == "table" and "luajit" or _VERSION:lower():gsub(" ", "")))')
+    [[ " $supported " == *" ${name:-?} "* ]] || die "$1 is none of the supported interpreters: $supported"
+    echo "$name"
+}
+
+# interpreters: the commands of all supported interpreters on PATH. Plain `lua` counts where it is the only command of
+# its version.
+interpreters() {
+    local lua
+    for lua in $supported; do
+        if has "$lua"; then echo "$lua"; fi
+    done
+    if has lua && lua=$(lua_name lua 2>/dev/null) && ! has "$lua"; then echo lua; fi
+}
+
+# one_interpreter: the one the user named in LUA, else the first found.
+one_interpreter() {
+    local found
+    found=${LUA:-$(interpreters | head -n 1)}
+    [[ -n $found ]] || die "no Lua interpreter found; script/setup installs one"
+    echo "$found"
+}
+
+# module LUA: where the module built for this interpreter lies.
+module() {
+    echo "build/$(basename "$1")/cosock.so"
+}
+
+# copy FROM TO: never changes a file in place, since a running program may have it mapped.
+copy() {
+    cmp -s "$1" "$2" && return
+    mkdir -p "$(dirname "$2")"
+    cp "$1" "$2.$$"
+    mv -f "$2.$$" "$2"
+}
