@@ -1,0 +1,510 @@
+//! Decides which task runs next. Knows no Lua, no socket and no clock.
+//!
+//! Task ids, source ids and instants go in; ids of tasks that are ready come out. The rules:
+//!
+//! 1. Ready tasks run first in, first out.
+//! 2. A task waits for any number of sources, or a deadline, or an explicit [`Scheduler::wake`]; the
+//!    first of them to happen makes it ready, once, and ends all its waits.
+//! 3. Several tasks may wait for one source. Those that will consume what they wait for (exclusive
+//!    waits) are woken one at a time, first come, first served; the one that was woken keeps its
+//!    turn until its operation ends, so nobody overtakes it. Tasks that only look (`select`) are
+//!    woken along with it.
+//! 4. Closing a source wakes all who wait for it. A stale id of a closed source wakes nobody.
+//! 5. A task that was removed never runs again and leaves nothing behind.
+
+mod queue;
+mod timers;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use slab::Slab;
+
+use queue::{Place, Queue, Wait, WaitIndex, Waits};
+use timers::{TimerId, Timers};
+
+/// Names a task from [`Scheduler::spawn`] until [`Scheduler::remove`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(pub usize);
+
+/// Names a source of readiness from [`Scheduler::add_source`] until [`Scheduler::remove_source`].
+///
+/// Ids are never mistaken for those of a later source in the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SourceId {
+    index: u32,
+    generation: u32,
+}
+
+/// How many bits of a source's key hold its index.
+const INDEX_BITS: u32 = usize::BITS / 2;
+
+impl SourceId {
+    /// The position of this source; reused once the source is gone.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
+    /// This id as one number, for an event queue to carry. Never `usize::MAX`.
+    pub fn key(self) -> usize {
+        // On machines of 32 bits the generation loses its upper half, which only makes it wrap
+        // sooner.
+        ((self.generation as usize) << INDEX_BITS) & (usize::MAX >> 1) | self.index as usize
+    }
+}
+
+/// What a task waits to do with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Receive, or accept.
+    Read,
+    /// Send, or finish connecting.
+    Write,
+}
+
+/// Names an alarm until it went off or was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AlarmId(pub usize);
+
+/// Why a task runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It was spawned, yielded, was woken, or a source it waits for is ready or closed.
+    Ready,
+    /// Its deadline passed.
+    Timeout,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// In the ready queue.
+    Ready(Reason),
+    /// Handed out by [`Scheduler::next`]; has neither parked nor ended since.
+    Running,
+    /// Parked.
+    Waiting,
+}
+
+#[derive(Debug)]
+struct Task {
+    /// Tells this task from earlier ones with the same id.
+    serial: u64,
+    status: Status,
+    waits: Option<WaitIndex>,
+    timer: Option<TimerId>,
+    turn: Option<(SourceId, Direction)>,
+    last_run: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Source {
+    generation: u32,
+    read: Queue,
+    write: Queue,
+}
+
+impl Source {
+    fn queue(&mut self, direction: Direction) -> &mut Queue {
+        match direction {
+            Direction::Read => &mut self.read,
+            Direction::Write => &mut self.write,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TimerOwner {
+    Task(TaskId),
+    Alarm(AlarmId),
+}
+
+/// The tasks of one Lua state.
+#[derive(Debug)]
+pub struct Scheduler {
+    tasks: Slab<Task>,
+    ready: VecDeque<(TaskId, u64)>,
+    sources: Slab<Source>,
+    waits: Waits,
+    timers: Timers<TimerOwner>,
+    alarms: Slab<TimerId>,
+    due_alarms: VecDeque<AlarmId>,
+    next_serial: u64,
+    next_generation: u32,
+    /// Tasks that may still run before the world is looked at again.
+    left_in_round: usize,
+    now: Option<Instant>,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scheduler {
+    /// A scheduler without tasks.
+    pub fn new() -> Self {
+        Scheduler {
+            tasks: Slab::new(),
+            ready: VecDeque::new(),
+            sources: Slab::new(),
+            waits: Waits::default(),
+            timers: Timers::new(),
+            alarms: Slab::new(),
+            due_alarms: VecDeque::new(),
+            next_serial: 0,
+            next_generation: 0,
+            left_in_round: 0,
+            now: None,
+        }
+    }
+
+    // Tasks
+
+    /// Adds a task, which becomes the last of the ready ones.
+    pub fn spawn(&mut self) -> TaskId {
+        let serial = self.next_serial;
+        self.next_serial += 1;
+        let id = TaskId(self.tasks.insert(Task {
+            serial,
+            status: Status::Running,
+            waits: None,
+            timer: None,
+            turn: None,
+            last_run: None,
+        }));
+        self.make_ready(id, Reason::Ready);
+        id
+    }
+
+    /// Removes a task that ended or was cancelled. Unknown ids are ignored.
+    pub fn remove(&mut self, task: TaskId) {
+        let Some(entry) = self.tasks.get(task.0) else { return };
+        let awaited = entry.waits.map(|index| self.waits.get(index)).filter(|wait| wait.exclusive);
+        let place = entry.turn.or(awaited.map(|wait| (wait.source, wait.direction)));
+        self.end_waits(task);
+        self.release_turn(task);
+        let removed = self.tasks.remove(task.0);
+        if let Some(timer) = removed.timer {
+            self.timers.remove(timer);
+        }
+        // What this task was woken for, or had gathered, may be all that the next one in line needs.
+        if let Some((source, direction)) = place {
+            self.notify(source, direction);
+        }
+    }
+
+    /// Whether there are no tasks at all.
+    pub fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// The ids of all tasks, in no meaningful order.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskId> {
+        self.tasks.iter().map(|(index, _)| TaskId(index))
+    }
+
+    /// What a task is doing, or `None` if there is no such task.
+    pub fn status(&self, task: TaskId) -> Option<Status> {
+        self.tasks.get(task.0).map(|task| task.status)
+    }
+
+    /// When a task last began to run, by the clock of [`Scheduler::begin_round`].
+    pub fn last_run(&self, task: TaskId) -> Option<Instant> {
+        self.tasks.get(task.0)?.last_run
+    }
+
+    /// The deadline of a parked task.
+    pub fn deadline(&self, task: TaskId) -> Option<Instant> {
+        self.timers.deadline(self.tasks.get(task.0)?.timer?)
+    }
+
+    /// For how many sources a task waits in each direction: to read, and to write.
+    pub fn waits(&self, task: TaskId) -> (usize, usize) {
+        let mut counts = (0, 0);
+        let mut next = self.tasks.get(task.0).and_then(|task| task.waits);
+        while let Some(index) = next {
+            let wait = self.waits.get(index);
+            match wait.direction {
+                Direction::Read => counts.0 += 1,
+                Direction::Write => counts.1 += 1,
+            }
+            next = wait.next_of_task;
+        }
+        counts
+    }
+
+    // Running
+
+    /// Begins a round: [`Scheduler::next`] hands out the tasks that are ready now, but not those
+    /// that become ready meanwhile, so that the caller gets to look at the world in between.
+    /// Returns whether there are any.
+    pub fn begin_round(&mut self, now: Instant) -> bool {
+        self.now = Some(now);
+        self.left_in_round = self.ready.len();
+        self.left_in_round > 0
+    }
+
+    /// The next task of this round, which is running from then on, and why it runs.
+    pub fn next(&mut self) -> Option<(TaskId, Reason)> {
+        while self.left_in_round > 0 {
+            self.left_in_round -= 1;
+            let (id, serial) = self.ready.pop_front()?;
+            let Some(task) = self.tasks.get_mut(id.0).filter(|task| task.serial == serial) else {
+                continue; // removed while it was ready
+            };
+            if let Status::Ready(reason) = task.status {
+                task.status = Status::Running;
+                task.last_run = self.now;
+                return Some((id, reason));
+            }
+        }
+        None
+    }
+
+    /// Whether nothing here can ever make a task ready again: no task is ready, no deadline and no
+    /// alarm is set, and nobody waits for a source.
+    pub fn is_stalled(&mut self) -> bool {
+        self.ready.is_empty()
+            && self.due_alarms.is_empty()
+            && self.waits.is_empty()
+            && self.timers.next_deadline().is_none()
+    }
+
+    // Parking
+
+    /// Parks a task until `source` is ready in `direction`, closed, or `deadline` has passed.
+    ///
+    /// The task is going to consume what it waits for: see rule 3.
+    pub fn wait_for(&mut self, task: TaskId, source: SourceId, direction: Direction, deadline: Option<Instant>) {
+        let holds_turn = self.tasks[task.0].turn == Some((source, direction));
+        self.park(task, deadline);
+        let place = if holds_turn { Place::Front } else { Place::Back };
+        self.enqueue(task, source, direction, true, place);
+    }
+
+    /// Parks a task until one of several sources is ready or closed, or `deadline` has passed.
+    ///
+    /// The task only looks: see rule 3. Sources that are gone are ignored.
+    pub fn wait_for_any(
+        &mut self,
+        task: TaskId,
+        sources: impl IntoIterator<Item = (SourceId, Direction)>,
+        deadline: Option<Instant>,
+    ) {
+        self.park(task, deadline);
+        for (source, direction) in sources {
+            self.enqueue(task, source, direction, false, Place::Back);
+        }
+    }
+
+    /// Parks a task until it is woken by [`Scheduler::wake`] or `deadline` has passed.
+    pub fn park(&mut self, task: TaskId, deadline: Option<Instant>) {
+        self.end_waits(task);
+        self.release_turn(task);
+        let entry = &mut self.tasks[task.0];
+        entry.status = Status::Waiting;
+        match (deadline, entry.timer) {
+            (Some(deadline), Some(timer)) => self.timers.set(timer, deadline),
+            (Some(deadline), None) => {
+                let timer = self.timers.add(TimerOwner::Task(task));
+                entry.timer = Some(timer);
+                self.timers.set(timer, deadline);
+            }
+            (None, Some(timer)) => self.timers.clear(timer),
+            (None, None) => {}
+        }
+    }
+
+    /// Puts a running task behind the ready ones.
+    pub fn yield_now(&mut self, task: TaskId) {
+        self.release_turn(task);
+        self.make_ready(task, Reason::Ready);
+    }
+
+    /// Makes a parked task ready. Returns whether it was parked.
+    pub fn wake(&mut self, task: TaskId) -> bool {
+        let parked = self.status(task) == Some(Status::Waiting);
+        if parked {
+            self.rouse(task, Reason::Ready);
+        }
+        parked
+    }
+
+    // Sources
+
+    /// Adds a source of readiness.
+    pub fn add_source(&mut self) -> SourceId {
+        let generation = self.next_generation;
+        self.next_generation = self.next_generation.wrapping_add(1);
+        let index = self.sources.insert(Source { generation, read: Queue::default(), write: Queue::default() });
+        SourceId { index: u32::try_from(index).expect("fewer than 2^32 sources"), generation }
+    }
+
+    /// Removes a source and wakes every task that waits for it.
+    pub fn remove_source(&mut self, source: SourceId) {
+        for direction in [Direction::Read, Direction::Write] {
+            while let Some(head) = self.source(source).and_then(|entry| entry.queue(direction).head()) {
+                let task = self.waits.get(head).task;
+                self.rouse(task, Reason::Ready);
+            }
+        }
+        if self.source(source).is_some() {
+            self.sources.remove(source.index());
+        }
+    }
+
+    /// The source that an event's key stands for, unless it is gone.
+    pub fn source_of_key(&self, key: usize) -> Option<SourceId> {
+        let index = key & ((1 << INDEX_BITS) - 1);
+        let source = SourceId { index: index as u32, generation: self.sources.get(index)?.generation };
+        (source.key() == key).then_some(source)
+    }
+
+    /// Wakes whoever is to be woken because `source` is ready in `direction`. Returns whether
+    /// anybody waited.
+    pub fn notify(&mut self, source: SourceId, direction: Direction) -> bool {
+        let mut waited = false;
+        while let Some(queue) = self.source(source).map(|entry| entry.queue(direction)) {
+            let Some(head) = queue.head() else { break };
+            waited = true;
+            let Wait { task, exclusive, .. } = *self.waits.get(head);
+            self.rouse(task, Reason::Ready);
+            if exclusive {
+                self.give_turn(task, source, direction);
+                break;
+            }
+        }
+        waited
+    }
+
+    /// Whether some task waits for `source` in `direction`.
+    pub fn is_awaited(&mut self, source: SourceId, direction: Direction) -> bool {
+        self.source(source).is_some_and(|entry| !entry.queue(direction).is_empty())
+    }
+
+    /// Whether `task` may use `source` now, or has to queue behind others that wait for it.
+    pub fn may_proceed(&mut self, task: TaskId, source: SourceId, direction: Direction) -> bool {
+        self.source(source).is_none_or(|entry| {
+            let queue = entry.queue(direction);
+            match queue.turn {
+                Some(holder) => holder == task,
+                None => !queue.has_exclusive(),
+            }
+        })
+    }
+
+    /// Ends the turn of a task whose operation is over.
+    pub fn release_turn(&mut self, task: TaskId) {
+        let Some((source, direction)) = self.tasks[task.0].turn.take() else { return };
+        if let Some(entry) = self.source(source) {
+            let queue = entry.queue(direction);
+            if queue.turn == Some(task) {
+                queue.turn = None;
+            }
+        }
+    }
+
+    // Deadlines
+
+    /// Sets an alarm.
+    pub fn set_alarm(&mut self, deadline: Instant) -> AlarmId {
+        let entry = self.alarms.vacant_entry();
+        let alarm = AlarmId(entry.key());
+        let timer = self.timers.add(TimerOwner::Alarm(alarm));
+        entry.insert(timer);
+        self.timers.set(timer, deadline);
+        alarm
+    }
+
+    /// Cancels an alarm that has not been handed out by [`Scheduler::next_alarm`].
+    pub fn cancel_alarm(&mut self, alarm: AlarmId) {
+        if let Some(timer) = self.alarms.try_remove(alarm.0) {
+            self.timers.remove(timer);
+            self.due_alarms.retain(|due| *due != alarm);
+        }
+    }
+
+    /// Makes every task ready whose deadline is not after `now`, and every such alarm due.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some(owner) = self.timers.pop_expired(now) {
+            match owner {
+                TimerOwner::Task(task) => self.rouse(task, Reason::Timeout),
+                TimerOwner::Alarm(alarm) => self.due_alarms.push_back(alarm),
+            }
+        }
+    }
+
+    /// The next alarm that is due; it is spent from then on.
+    pub fn next_alarm(&mut self) -> Option<AlarmId> {
+        let alarm = self.due_alarms.pop_front()?;
+        let timer = self.alarms.remove(alarm.0);
+        self.timers.remove(timer);
+        Some(alarm)
+    }
+
+    /// The earliest deadline of any alarm.
+    pub fn earliest_alarm(&self) -> Option<Instant> {
+        self.alarms.iter().filter_map(|(_, &timer)| self.timers.deadline(timer)).min()
+    }
+
+    /// The earliest deadline of any task or alarm.
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        self.timers.next_deadline()
+    }
+
+    // Inside
+
+    fn source(&mut self, source: SourceId) -> Option<&mut Source> {
+        self.sources.get_mut(source.index()).filter(|entry| entry.generation == source.generation)
+    }
+
+    fn enqueue(&mut self, task: TaskId, source: SourceId, direction: Direction, exclusive: bool, place: Place) {
+        let Some(entry) = self.sources.get_mut(source.index()).filter(|entry| entry.generation == source.generation)
+        else {
+            return;
+        };
+        let first = self.tasks[task.0].waits;
+        let wait = Wait::new(task, source, direction, exclusive, first);
+        self.tasks[task.0].waits = Some(self.waits.push(entry.queue(direction), place, wait));
+    }
+
+    /// Makes a parked task ready and ends all that it waits for.
+    fn rouse(&mut self, task: TaskId, reason: Reason) {
+        self.end_waits(task);
+        self.make_ready(task, reason);
+    }
+
+    fn make_ready(&mut self, task: TaskId, reason: Reason) {
+        let entry = &mut self.tasks[task.0];
+        entry.status = Status::Ready(reason);
+        self.ready.push_back((task, entry.serial));
+    }
+
+    fn end_waits(&mut self, task: TaskId) {
+        let entry = &mut self.tasks[task.0];
+        if let Some(timer) = entry.timer {
+            self.timers.clear(timer);
+        }
+        let mut next = entry.waits.take();
+        while let Some(index) = next {
+            let (source, direction) = {
+                let wait = self.waits.get(index);
+                (wait.source, wait.direction)
+            };
+            let queue = self.sources[source.index()].queue(direction);
+            next = self.waits.remove(queue, index).next_of_task;
+        }
+    }
+
+    fn give_turn(&mut self, task: TaskId, source: SourceId, direction: Direction) {
+        self.tasks[task.0].turn = Some((source, direction));
+        if let Some(entry) = self.source(source) {
+            entry.queue(direction).turn = Some(task);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
