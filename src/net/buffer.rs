@@ -1,0 +1,157 @@
+//! Received bytes, and the patterns by which a program asks for them.
+
+use std::ops::Range;
+
+use memchr::memchr;
+
+/// What a program asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// Up to a line feed, which is dropped, as is every carriage return (`"*l"`).
+    Line,
+    /// Everything up to the end of the stream (`"*a"`).
+    All,
+    /// This many bytes.
+    Exactly(usize),
+}
+
+/// What a pattern found: which bytes of the searched ones are the answer, and how many are used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The answer, as a range of the searched bytes.
+    pub answer: Range<usize>,
+    /// How many bytes the answer used up, with what it dropped.
+    pub used: usize,
+}
+
+impl Pattern {
+    /// Looks for this pattern in `bytes`, of which the first `seen` are known not to complete it.
+    ///
+    /// A line that holds carriage returns is closed up in place, hence `bytes` is mutable.
+    pub fn find(self, bytes: &mut [u8], seen: usize) -> Option<Found> {
+        match self {
+            Pattern::Line => {
+                let end = seen + memchr(b'\n', &bytes[seen..])?;
+                let length = drop_carriage_returns(&mut bytes[..end]);
+                Some(Found { answer: 0..length, used: end + 1 })
+            }
+            Pattern::Exactly(count) => (bytes.len() >= count).then_some(Found { answer: 0..count, used: count }),
+            Pattern::All => None,
+        }
+    }
+
+    /// What is handed over when no more will come in time: all there is.
+    pub fn rest(self, bytes: &mut [u8]) -> Found {
+        let used = bytes.len();
+        let length = match self {
+            Pattern::Line => drop_carriage_returns(bytes),
+            Pattern::All | Pattern::Exactly(_) => used,
+        };
+        Found { answer: 0..length, used }
+    }
+}
+
+/// Moves the bytes that are not carriage returns together and returns their number.
+fn drop_carriage_returns(bytes: &mut [u8]) -> usize {
+    let Some(first) = memchr(b'\r', bytes) else { return bytes.len() };
+    let mut length = first;
+    for index in first..bytes.len() {
+        if bytes[index] != b'\r' {
+            bytes[length] = bytes[index];
+            length += 1;
+        }
+    }
+    length
+}
+
+/// Bytes received and not yet asked for. Owns no memory while it is empty.
+#[derive(Debug, Default)]
+pub struct ReceiveBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+    /// Bytes from `start` on that are known to hold no line feed.
+    seen: usize,
+}
+
+impl ReceiveBuffer {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Looks for `pattern`. The bytes stay until [`ReceiveBuffer::consume`].
+    pub fn find(&mut self, pattern: Pattern) -> Option<Found> {
+        let seen = if pattern == Pattern::Line { self.seen } else { 0 };
+        let found = pattern.find(&mut self.bytes[self.start..], seen);
+        if found.is_none() && pattern == Pattern::Line {
+            self.seen = self.len();
+        }
+        found
+    }
+
+    /// All there is, for a `pattern` that will not be completed.
+    pub fn rest(&mut self, pattern: Pattern) -> Found {
+        pattern.rest(&mut self.bytes[self.start..])
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    /// Forgets the first `count` bytes.
+    pub fn consume(&mut self, count: usize) {
+        self.start += count;
+        self.seen = 0;
+        if self.start >= self.bytes.len() {
+            self.clear();
+        }
+    }
+
+    /// Adds bytes at the end.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.close_up();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Lets `receive` write up to `room` bytes at the end; it says how many it wrote.
+    ///
+    /// # Errors
+    /// Those of `receive`.
+    pub fn extend_with<E>(
+        &mut self,
+        room: usize,
+        receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        self.close_up();
+        self.bytes.reserve(room);
+        let spare = self.bytes.spare_capacity_mut();
+        let count = receive(&mut spare[..room])?;
+        assert!(count <= room, "received more than there was room for");
+        // SAFETY: `receive` initialised `count` bytes of the spare capacity, which has at least
+        // `room` bytes.
+        unsafe { self.bytes.set_len(self.bytes.len() + count) };
+        Ok(count)
+    }
+
+    /// Forgets everything and gives the memory back.
+    pub fn clear(&mut self) {
+        *self = ReceiveBuffer::default();
+    }
+
+    /// Moves the bytes to the front once most of the memory in front of them is unused.
+    fn close_up(&mut self) {
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

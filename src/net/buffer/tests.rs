@@ -1,0 +1,119 @@
+//! The receive buffer against a naive parser, over every way to split the same bytes.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a naive parser makes of the whole input: the answer and what is left.
+fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    match pattern {
+        Pattern::Line => {
+            let end = input.iter().position(|&byte| byte == b'\n')?;
+            let line = input[..end].iter().copied().filter(|&byte| byte != b'\r').collect();
+            Some((line, &input[end + 1..]))
+        }
+        Pattern::Exactly(count) => {
+            if input.len() < count {
+                return None;
+            }
+            Some((input[..count].to_vec(), &input[count..]))
+        }
+        Pattern::All => None,
+    }
+}
+
+/// Feeds `input` in `pieces` to a buffer and asks for `patterns` in turn, as soon as each is there.
+fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let mut buffer = ReceiveBuffer::default();
+    let mut answers = Vec::new();
+    let mut wanted = patterns.iter().copied().peekable();
+    let mut from = 0;
+    for &to in cuts.iter().chain([&input.len()]) {
+        let piece = &input[from..to];
+        // Both ways in must do the same.
+        if to % 2 == 0 {
+            buffer.extend(piece);
+        } else {
+            let count = buffer.extend_with(piece.len() + 3, |room| {
+                for (slot, byte) in room.iter_mut().zip(piece) {
+                    slot.write(*byte);
+                }
+                Ok::<_, ()>(piece.len())
+            });
+            assert_eq!(count, Ok(piece.len()));
+        }
+        from = to;
+        while let Some(&pattern) = wanted.peek() {
+            let Some(found) = buffer.find(pattern) else { break };
+            answers.push(buffer.as_slice()[found.answer].to_vec());
+            buffer.consume(found.used);
+            wanted.next();
+        }
+    }
+    (answers, buffer.as_slice().to_vec())
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    prop_oneof![3 => Just(Pattern::Line), 2 => (0usize..9).prop_map(Pattern::Exactly)]
+}
+
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    // Few different bytes, so that line ends are frequent.
+    prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(0), any::<u8>()], 0..60)
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_what_a_naive_parser_gives(
+        input in input(),
+        cuts in prop::collection::vec(0usize..60, 0..12),
+        patterns in prop::collection::vec(pattern(), 1..12),
+    ) {
+        let mut cuts: Vec<usize> = cuts.into_iter().filter(|&cut| cut <= input.len()).collect();
+        cuts.sort_unstable();
+
+        let mut rest = input.as_slice();
+        let mut expected = Vec::new();
+        for &pattern in &patterns {
+            let Some((answer, left)) = naive(pattern, rest) else { break };
+            expected.push(answer);
+            rest = left;
+        }
+
+        let (answers, left) = drive(&input, &cuts, &patterns);
+        prop_assert_eq!(answers, expected);
+        prop_assert_eq!(left, rest);
+    }
+}
+
+#[test]
+fn every_single_and_double_split_of_the_same_lines() {
+    let input = b"one\r\ntwo\n\r\n\0three\r\nrest\r";
+    let patterns = [Pattern::Line, Pattern::Exactly(2), Pattern::Line, Pattern::Line, Pattern::Line];
+    let whole = drive(input, &[], &patterns);
+    assert_eq!(whole.0, [b"one".to_vec(), b"tw".to_vec(), b"o".to_vec(), b"".to_vec(), b"\0three".to_vec()]);
+    for first in 0..=input.len() {
+        for second in first..=input.len() {
+            assert_eq!(drive(input, &[first, second], &patterns), whole, "split at {first} and {second}");
+        }
+    }
+}
+
+#[test]
+fn the_rest_of_a_line_comes_without_carriage_returns() {
+    let mut buffer = ReceiveBuffer::default();
+    buffer.extend(b"ab\rc\r");
+    assert_eq!(buffer.find(Pattern::Line), None);
+    let found = buffer.rest(Pattern::Line);
+    assert_eq!(&buffer.as_slice()[found.answer], b"abc");
+    assert_eq!(found.used, 5);
+}
+
+#[test]
+fn an_empty_buffer_owns_no_memory() {
+    let mut buffer = ReceiveBuffer::default();
+    buffer.extend(&[7; 100_000]);
+    buffer.consume(100_000);
+    assert!(buffer.is_empty());
+    assert_eq!(buffer.bytes.capacity(), 0);
+}

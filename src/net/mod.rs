@@ -1,0 +1,14 @@
+//! Sockets that never wait: every operation is tried once and says at once how it went.
+
+pub mod address;
+pub mod buffer;
+pub mod connect;
+pub mod datagram;
+pub mod error;
+pub mod host;
+pub mod options;
+pub mod readiness;
+pub mod resolver;
+pub mod socket;
+pub mod stream;
+pub mod timeout;

@@ -1,0 +1,124 @@
+//! Name resolution on a few threads of its own, so that nothing else waits for it.
+
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use polling::Poller;
+use threadpool::ThreadPool;
+
+use crate::scheduler::SourceId;
+
+/// How many names are resolved at a time.
+const THREADS: usize = 4;
+
+/// The threads and the road back from them.
+#[derive(Debug)]
+pub struct Resolver {
+    /// Started when the first name is looked up.
+    pool: Option<ThreadPool>,
+    /// Woken when an answer is there.
+    poller: Arc<Poller>,
+    finished: (mpsc::Sender<SourceId>, mpsc::Receiver<SourceId>),
+    abandoned: Rc<RefCell<Vec<SourceId>>>,
+}
+
+/// A lookup under way.
+#[derive(Debug)]
+pub struct Lookup<T> {
+    answer: Arc<Mutex<Stage<T>>>,
+    source: SourceId,
+    abandoned: Rc<RefCell<Vec<SourceId>>>,
+}
+
+#[derive(Debug)]
+enum Stage<T> {
+    UnderWay,
+    /// Ended; without an answer if the job panicked, or the answer was taken.
+    Ended(Option<T>),
+}
+
+impl Resolver {
+    /// A resolver that has no threads yet and wakes `poller` with its answers.
+    pub fn new(poller: Arc<Poller>) -> Self {
+        Resolver { pool: None, poller, finished: mpsc::channel(), abandoned: Rc::default() }
+    }
+
+    /// Runs `job` on one of the threads. `source` stands for its end from now on.
+    pub fn start<T: Send + 'static>(
+        &mut self,
+        source: SourceId,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Lookup<T> {
+        let pool = self.pool.get_or_insert_with(start_threads);
+        let answer = Arc::new(Mutex::new(Stage::UnderWay));
+        let (slot, finished, poller) = (answer.clone(), self.finished.0.clone(), self.poller.clone());
+        pool.execute(move || {
+            // Should the job panic, whoever waits for it finds no answer, and this thread lives on.
+            let outcome = catch_unwind(AssertUnwindSafe(job)).ok();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Ended(outcome);
+            // Neither can fail but when the Lua state is gone, and nobody waits any more then.
+            let _ = finished.send(source);
+            let _ = poller.notify();
+        });
+        Lookup { answer, source, abandoned: self.abandoned.clone() }
+    }
+
+    /// The lookups that have ended since the last call.
+    pub fn finished(&self) -> impl Iterator<Item = SourceId> {
+        self.finished.1.try_iter()
+    }
+
+    /// The sources of lookups that nobody holds any more, since the last call.
+    pub fn abandoned(&self) -> Vec<SourceId> {
+        self.abandoned.take()
+    }
+}
+
+impl<T> Lookup<T> {
+    /// The source that becomes readable when the answer is there.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        matches!(*self.answer.lock().unwrap_or_else(PoisonError::into_inner), Stage::Ended(_))
+    }
+
+    /// The answer. None as long as it has not ended, or if it ended without one.
+    pub fn take(&self) -> Option<T> {
+        match &mut *self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            Stage::UnderWay => None,
+            Stage::Ended(answer) => answer.take(),
+        }
+    }
+}
+
+impl<T> Drop for Lookup<T> {
+    fn drop(&mut self) {
+        self.abandoned.borrow_mut().push(self.source);
+    }
+}
+
+/// Starts the threads with every signal blocked: signals are the main thread's, where the
+/// interpreter's handlers expect them.
+fn start_threads() -> ThreadPool {
+    let start = || ThreadPool::with_name("resolver".into(), THREADS);
+    let mut all = MaybeUninit::uninit();
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: `sigfillset` initialises `all`; `pthread_sigmask` reads it and initialises `before`.
+    let blocked = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let pool = start();
+    if blocked {
+        // SAFETY: `before` was initialised by the successful call above.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
+    }
+    pool
+}

@@ -1,0 +1,197 @@
+//! Byte streams: receiving by pattern, sending whole strings, listening.
+
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use socket2::Socket as Descriptor;
+
+use super::address::Family;
+use super::buffer::{Found, Pattern};
+use super::error::{self, CLOSED};
+use super::socket::{Failure, Socket};
+use crate::scheduler::Direction;
+
+/// How many system calls one attempt makes before it lets others run.
+const CALLS_IN_A_ROW: usize = 16;
+/// The least and the most that is received at once behind bytes that wait already.
+const ROOM: Range<usize> = 8 * 1024..256 * 1024;
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+// Elsewhere the socket itself is told not to raise SIGPIPE, or the process ignores it.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+const SEND_FLAGS: libc::c_int = 0;
+
+/// Where a received answer lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// In the scratch buffer; what followed it is kept by the socket.
+    InScratch(Range<usize>),
+    /// In the socket's own buffer, until [`Socket::consume`].
+    InBuffer(Found),
+}
+
+impl Socket {
+    /// Tries to receive what `pattern` asks for, by way of `scratch`.
+    ///
+    /// `may_block` says that the caller will wait for the socket when this blocks; then a system
+    /// call that is known to find nothing is left out.
+    ///
+    /// # Errors
+    /// [`Failure`]; what has arrived so far stays, see [`Socket::partial`].
+    pub fn receive(&mut self, pattern: Pattern, scratch: &mut [u8], may_block: bool) -> Result<Received, Failure> {
+        let waits_for_a_byte = pattern == Pattern::Exactly(0);
+        for _ in 0..CALLS_IN_A_ROW {
+            if !self.buffer.is_empty()
+                && let Some(found) = self.buffer.find(pattern)
+            {
+                return Ok(Received::InBuffer(found));
+            }
+            let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+            if may_block && self.drained {
+                return Err(Failure::Blocked(Direction::Read));
+            }
+            let (room, received) = if self.buffer.is_empty() {
+                let mut reader: &Descriptor = descriptor;
+                (scratch.len(), reader.read(scratch))
+            } else {
+                let wanted = match pattern {
+                    Pattern::Exactly(count) => count - self.buffer.len(),
+                    Pattern::Line => 0,
+                    Pattern::All => self.buffer.len(),
+                };
+                let room = wanted.clamp(ROOM.start, ROOM.end);
+                (room, self.buffer.extend_with(room, |spare| descriptor.recv(spare)))
+            };
+            let count = match received {
+                Ok(0) if pattern == Pattern::All && !self.buffer.is_empty() => {
+                    let found = self.buffer.rest(pattern);
+                    return Ok(Received::InBuffer(found));
+                }
+                Ok(0) => return Err(CLOSED.into()),
+                Ok(count) => count,
+                Err(error) => {
+                    self.drained = error.kind() == io::ErrorKind::WouldBlock;
+                    return Err(Failure::from_system(&error, Direction::Read));
+                }
+            };
+            self.drained = count < room;
+            if self.buffer.is_empty() {
+                let arrived = &mut scratch[..count];
+                if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {
+                    self.buffer.extend(&arrived[found.used..]);
+                    self.statistics.received += found.used as f64;
+                    return Ok(Received::InScratch(found.answer));
+                }
+                self.buffer.extend(arrived);
+            }
+        }
+        Err(Failure::Busy)
+    }
+
+    /// All that has arrived for a `pattern` that was not completed.
+    pub fn partial(&mut self, pattern: Pattern) -> Found {
+        self.buffer.rest(pattern)
+    }
+
+    /// Forgets an answer that was handed over.
+    pub fn consume(&mut self, found: &Found) {
+        self.buffer.consume(found.used);
+        self.statistics.received += found.used as f64;
+    }
+
+    /// Drops an urgent byte, which no pattern ever asks for, so that it does not keep the socket
+    /// looking ready.
+    pub fn drop_urgent_byte(&self) {
+        if let Some(descriptor) = &self.descriptor {
+            let mut byte = [std::mem::MaybeUninit::uninit()];
+            // An error says that there is none.
+            let _ = descriptor.recv_out_of_band(&mut byte);
+        }
+    }
+
+    /// Tries to send `data` from `*sent` on, which tells afterwards how far it got.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn send(&mut self, data: &[u8], sent: &mut usize) -> Result<(), Failure> {
+        for _ in 0..CALLS_IN_A_ROW {
+            let rest = &data[*sent..];
+            if rest.is_empty() {
+                return Ok(());
+            }
+            let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+            match descriptor.send_with_flags(rest, SEND_FLAGS) {
+                Ok(count) => {
+                    *sent += count;
+                    self.statistics.sent += count as f64;
+                }
+                Err(error) => return Err(Failure::from_system(&error, Direction::Write)),
+            }
+        }
+        if *sent == data.len() { Ok(()) } else { Err(Failure::Busy) }
+    }
+
+    /// Tries to accept a connection.
+    ///
+    /// # Errors
+    /// [`Failure`]. Handshakes that were aborted are skipped.
+    pub fn accept(&mut self) -> Result<Socket, Failure> {
+        let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+        loop {
+            match accept_nonblocking(descriptor) {
+                Ok(accepted) => return Ok(Socket::new(Some(accepted), self.family)),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ECONNABORTED | libc::EPROTO) => {}
+                    _ => return Err(Failure::from_system(&error, Direction::Read)),
+                },
+            }
+        }
+    }
+
+    /// Binds to one address, on a new descriptor if there is none.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn bind_to(&mut self, address: &SocketAddr, kind: socket2::Type) -> Result<(), Failure> {
+        let had_descriptor = self.descriptor.is_some();
+        let family = Family::of(address);
+        let bound = self.open(family, kind).and_then(|descriptor| descriptor.bind(&(*address).into()));
+        match bound {
+            Ok(()) => {
+                self.family = family;
+                Ok(())
+            }
+            Err(error) => {
+                if !had_descriptor {
+                    self.descriptor = None;
+                }
+                Err(Failure::Error(error::system_error(&error)))
+            }
+        }
+    }
+}
+
+/// Whether an error of `accept` means that the process or the system ran out of something, so that
+/// trying again at once would only spin.
+pub fn is_exhausted(text: &str) -> bool {
+    [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM]
+        .iter()
+        .any(|&code| error::errno_text(code) == text)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
+    use rustix::net::SocketFlags;
+    // One system call where socket2 needs two.
+    let accepted = rustix::net::accept_with(descriptor, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    Ok(accepted.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
+    let (accepted, _) = descriptor.accept()?;
+    accepted.set_nonblocking(true)?;
+    Ok(accepted)
+}

@@ -1,0 +1,165 @@
+//! Learns from the system which sources are ready.
+//!
+//! Level-triggered, with interest that is put up when somebody waits and taken down when an event
+//! comes that nobody waits for. So a connection that is always waited for is registered once, and
+//! one whose owner is busy elsewhere stops making events: backpressure.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use polling::{Event, Events, PollMode, Poller};
+use rustix::event::{PollFd, PollFlags};
+
+use crate::net::readiness;
+use crate::scheduler::{Direction, SourceId};
+
+/// What the system reports about a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The source's key: see [`SourceId::key`].
+    pub key: usize,
+    /// It can be read from, or has failed.
+    pub readable: bool,
+    /// It can be written to, or has failed.
+    pub writable: bool,
+}
+
+/// The registered sources of one Lua state.
+#[derive(Debug)]
+pub struct Reactor {
+    poller: Arc<Poller>,
+    events: Events,
+    /// What the last wait reported and nobody asked for yet, the next one last.
+    reported: Vec<Readiness>,
+    /// The registered sources, each at its index.
+    registrations: Vec<Option<Registration>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Registration {
+    source: SourceId,
+    descriptor: RawFd,
+    readable: bool,
+    writable: bool,
+}
+
+impl Reactor {
+    /// A reactor that watches nothing.
+    ///
+    /// # Errors
+    /// Those of opening the system's event queue.
+    pub fn new() -> io::Result<Self> {
+        Ok(Reactor {
+            poller: Arc::new(Poller::new()?),
+            events: Events::new(),
+            reported: Vec::new(),
+            registrations: Vec::new(),
+        })
+    }
+
+    /// The event queue, for other threads to wake it.
+    pub fn poller(&self) -> Arc<Poller> {
+        self.poller.clone()
+    }
+
+    /// Sees to it that events of `source` in `direction` are reported.
+    ///
+    /// # Errors
+    /// Those of the event queue: the descriptor may be of a kind that cannot be watched.
+    pub fn watch(&mut self, source: SourceId, descriptor: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+        let number = descriptor.as_raw_fd();
+        let known = self.registration(source).map(|registration| *registration);
+        let new = Registration { source, descriptor: number, readable: false, writable: false };
+        let mut wanted = known.unwrap_or(new);
+        match direction {
+            Direction::Read if wanted.readable => return Ok(()),
+            Direction::Write if wanted.writable => return Ok(()),
+            Direction::Read => wanted.readable = true,
+            Direction::Write => wanted.writable = true,
+        }
+        let event = Event::new(source.key(), wanted.readable, wanted.writable);
+        if known.is_some() {
+            self.poller.modify_with_mode(descriptor, event, PollMode::Level)?;
+        } else {
+            // SAFETY: whoever owns the descriptor calls `forget` before closing it; the runtime
+            // does so for every socket.
+            unsafe { self.poller.add_with_mode(number, event, PollMode::Level)? };
+        }
+        if self.registrations.len() <= source.index() {
+            self.registrations.resize(source.index() + 1, None);
+        }
+        self.registrations[source.index()] = Some(wanted);
+        Ok(())
+    }
+
+    /// Stops events of `source` in `direction`, which nobody waits for.
+    pub fn ignore(&mut self, source: SourceId, direction: Direction) {
+        let Some(registration) = self.registration(source) else { return };
+        match direction {
+            Direction::Read => registration.readable = false,
+            Direction::Write => registration.writable = false,
+        }
+        let registration = *registration;
+        if !registration.readable && !registration.writable {
+            // Even with no interest the system would go on reporting that the peer hung up.
+            self.forget(source);
+            return;
+        }
+        let event = Event::new(source.key(), registration.readable, registration.writable);
+        // SAFETY: registered descriptors are open: see `watch`.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(registration.descriptor) };
+        // Fails only if the descriptor was closed behind our back, and then reports nothing more.
+        let _ = self.poller.modify_with_mode(descriptor, event, PollMode::Level);
+    }
+
+    /// Removes a source. Must come before its descriptor is closed.
+    pub fn forget(&mut self, source: SourceId) {
+        if let Some(&mut registration) = self.registration(source) {
+            self.registrations[source.index()] = None;
+            // SAFETY: registered descriptors are open: see `watch`.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(registration.descriptor) };
+            // Fails only if the descriptor was closed behind our back, which removed it as well.
+            let _ = self.poller.delete(descriptor);
+        }
+    }
+
+    /// Whether nothing is registered.
+    pub fn is_empty(&self) -> bool {
+        self.registrations.iter().all(Option::is_none)
+    }
+
+    /// Waits until there are events or `limit` has passed (`None`: as long as it takes). The events
+    /// are then handed out by [`Reactor::next_event`].
+    ///
+    /// # Errors
+    /// Those of the event queue. `EINTR` is reported as such, although [`Poller::wait`] hides it:
+    /// the interpreter's signal handler has asked to run something.
+    pub fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        self.reported.clear();
+        let mut polled = [PollFd::from_borrowed_fd(self.poller.as_fd(), PollFlags::IN)];
+        if readiness::poll_for(&mut polled, limit)? == 0 {
+            return Ok(());
+        }
+        self.events.clear();
+        self.poller.wait(&mut self.events, Some(Duration::ZERO))?;
+        let events = self.events.iter().map(|event| Readiness {
+            key: event.key,
+            readable: event.readable,
+            writable: event.writable,
+        });
+        self.reported.extend(events);
+        self.reported.reverse();
+        Ok(())
+    }
+
+    /// The next event of the last wait.
+    pub fn next_event(&mut self) -> Option<Readiness> {
+        self.reported.pop()
+    }
+
+    fn registration(&mut self, source: SourceId) -> Option<&mut Registration> {
+        self.registrations.get_mut(source.index())?.as_mut().filter(|known| known.source == source)
+    }
+}

@@ -1,0 +1,282 @@
+//! All that belongs to one Lua state: its scheduler, its reactor, its resolver.
+//!
+//! Two Lua states in one process have two runtimes that know nothing of each other.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crate::net::resolver::{Lookup, Resolver};
+use crate::net::socket::Socket;
+use crate::reactor::Reactor;
+use crate::scheduler::{AlarmId, Direction, Reason, Scheduler, SourceId, TaskId};
+
+/// How many operations a task may do without parking before others run.
+const OPERATIONS_IN_A_ROW: u32 = 128;
+/// The size of the buffer that all sockets of a state receive through.
+const SCRATCH_SIZE: usize = 64 * 1024;
+
+/// What the loop has to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Resume this task.
+    Resume(TaskId, Reason),
+    /// Call this timer's function.
+    Alarm(AlarmId),
+    /// A signal arrived: let the interpreter have a look.
+    Interrupted,
+    /// There are no tasks.
+    Finished,
+    /// There are tasks, and nothing can ever wake one.
+    Deadlock,
+}
+
+/// The state of one Lua state.
+#[derive(Debug)]
+pub struct Runtime {
+    /// Decides who runs.
+    pub scheduler: RefCell<Scheduler>,
+    reactor: RefCell<Reactor>,
+    resolver: RefCell<Resolver>,
+    /// The task that runs now.
+    current: Cell<Option<TaskId>>,
+    /// What is left of its operations in a row.
+    budget: Cell<u32>,
+    scratch: RefCell<Vec<u8>>,
+    epoch: Instant,
+}
+
+impl Runtime {
+    /// A runtime without tasks.
+    ///
+    /// # Errors
+    /// Those of opening the system's event queue.
+    pub fn new() -> io::Result<Self> {
+        let reactor = Reactor::new()?;
+        let resolver = Resolver::new(reactor.poller());
+        Ok(Runtime {
+            scheduler: RefCell::new(Scheduler::new()),
+            reactor: RefCell::new(reactor),
+            resolver: RefCell::new(resolver),
+            current: Cell::new(None),
+            budget: Cell::new(OPERATIONS_IN_A_ROW),
+            scratch: RefCell::new(Vec::new()),
+            epoch: Instant::now(),
+        })
+    }
+
+    // The loop
+
+    /// Finds out what to do next, waiting for it if need be.
+    ///
+    /// Ready tasks come first, then deadlines, then a look at the reactor; only when all that made
+    /// nobody ready does it wait.
+    ///
+    /// # Errors
+    /// Those of the reactor.
+    pub fn next_step(&self) -> io::Result<Step> {
+        self.settle_current();
+        loop {
+            let mut scheduler = self.scheduler.borrow_mut();
+            if let Some((task, reason)) = scheduler.next() {
+                self.current.set(Some(task));
+                self.budget.set(OPERATIONS_IN_A_ROW);
+                return Ok(Step::Resume(task, reason));
+            }
+            if scheduler.is_empty() {
+                return Ok(Step::Finished);
+            }
+            let now = Instant::now();
+            scheduler.expire(now);
+            if let Some(alarm) = scheduler.next_alarm() {
+                return Ok(Step::Alarm(alarm));
+            }
+            let busy = scheduler.begin_round(now);
+            if !busy && scheduler.is_stalled() {
+                return Ok(Step::Deadlock);
+            }
+            let limit = if busy {
+                Some(Duration::ZERO)
+            } else {
+                scheduler.next_deadline().map(|deadline| deadline.saturating_duration_since(now))
+            };
+            drop(scheduler);
+            match self.look_at_the_world(limit) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Step::Interrupted),
+                outcome => outcome?,
+            }
+        }
+    }
+
+    /// A task that was handed out and has neither parked nor ended was lost by an error in the loop
+    /// itself (a signal's, for one): it goes on with the next turn.
+    fn settle_current(&self) {
+        if let Some(task) = self.current.take() {
+            let mut scheduler = self.scheduler.borrow_mut();
+            if scheduler.status(task) == Some(crate::scheduler::Status::Running) {
+                scheduler.yield_now(task);
+            }
+        }
+    }
+
+    /// Collects events, waiting up to `limit` for them, and wakes who waited for them.
+    fn look_at_the_world(&self, limit: Option<Duration>) -> io::Result<()> {
+        let mut reactor = self.reactor.borrow_mut();
+        reactor.wait(limit)?;
+        let mut scheduler = self.scheduler.borrow_mut();
+        while let Some(event) = reactor.next_event() {
+            let Some(source) = scheduler.source_of_key(event.key) else { continue };
+            for (direction, happened) in [(Direction::Read, event.readable), (Direction::Write, event.writable)] {
+                if happened && !scheduler.notify(source, direction) {
+                    reactor.ignore(source, direction);
+                }
+            }
+        }
+        let resolver = self.resolver.borrow();
+        for source in resolver.finished() {
+            scheduler.notify(source, Direction::Read);
+        }
+        for source in resolver.abandoned() {
+            scheduler.remove_source(source);
+        }
+        Ok(())
+    }
+
+    // The running task
+
+    /// The task that runs now.
+    pub fn current(&self) -> Option<TaskId> {
+        self.current.get()
+    }
+
+    /// Says that no task runs any more.
+    pub fn leave_task(&self) {
+        self.current.set(None);
+    }
+
+    /// Counts one operation of the running task. Returns whether it has to let others run first;
+    /// then it is ready again, behind them.
+    pub fn spend(&self, task: TaskId) -> bool {
+        match self.budget.get().checked_sub(1) {
+            Some(left) => {
+                self.budget.set(left);
+                false
+            }
+            None => {
+                self.scheduler.borrow_mut().yield_now(task);
+                true
+            }
+        }
+    }
+
+    // Waiting
+
+    /// Parks `task` until `socket` is ready in `direction` or `deadline` has passed.
+    ///
+    /// # Errors
+    /// Those of the event queue; then the task is not parked.
+    pub fn wait_for_socket(
+        &self,
+        task: TaskId,
+        socket: &mut Socket,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let source = self.watch_socket(socket, direction)?;
+        self.scheduler.borrow_mut().wait_for(task, source, direction, deadline);
+        Ok(())
+    }
+
+    /// Sees to it that a socket's events in `direction` reach whoever waits for its source.
+    ///
+    /// # Errors
+    /// Those of the event queue.
+    pub fn watch_socket(&self, socket: &mut Socket, direction: Direction) -> io::Result<SourceId> {
+        let source = self.source_of(socket);
+        let descriptor = socket.open_descriptor()?;
+        self.reactor.borrow_mut().watch(source, descriptor.as_fd(), direction)?;
+        Ok(source)
+    }
+
+    /// The source that stands for a socket.
+    pub fn source_of(&self, socket: &mut Socket) -> SourceId {
+        *socket.source.get_or_insert_with(|| self.scheduler.borrow_mut().add_source())
+    }
+
+    /// Whether `task` may use a socket now, or has to queue behind others that wait for it.
+    pub fn may_proceed(&self, task: TaskId, socket: &Socket, direction: Direction) -> bool {
+        socket.source.is_none_or(|source| self.scheduler.borrow_mut().may_proceed(task, source, direction))
+    }
+
+    /// Wakes the next task that waits to receive from a socket whose buffer is not empty.
+    pub fn pass_on(&self, socket: &Socket) {
+        if let Some(source) = socket.source
+            && !socket.buffer.is_empty()
+        {
+            self.scheduler.borrow_mut().notify(source, Direction::Read);
+        }
+    }
+
+    /// Gives up a source: whoever waits for it wakes.
+    pub fn remove_source(&self, source: SourceId) {
+        self.reactor.borrow_mut().forget(source);
+        self.scheduler.borrow_mut().remove_source(source);
+    }
+
+    /// Takes a socket out of the loop: whoever waits for it wakes. Must come before its descriptor
+    /// is closed or replaced.
+    pub fn release_socket(&self, socket: &mut Socket) {
+        if let Some(source) = socket.source.take() {
+            self.remove_source(source);
+        }
+        self.release_stale_source(socket);
+    }
+
+    /// Gives up the place of a descriptor that the socket has discarded.
+    pub fn release_stale_source(&self, socket: &mut Socket) {
+        if let Some(source) = socket.stale_source.take() {
+            self.remove_source(source);
+        }
+    }
+
+    /// Runs `job` on a resolver thread.
+    pub fn start_lookup<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Lookup<T> {
+        let source = self.scheduler.borrow_mut().add_source();
+        self.resolver.borrow_mut().start(source, job)
+    }
+
+    // Things that all sockets share
+
+    /// Lends out the buffer that sockets receive through; give it back with
+    /// [`Runtime::return_scratch`].
+    pub fn take_scratch(&self) -> Vec<u8> {
+        let scratch = self.scratch.take();
+        if scratch.is_empty() { vec![0; SCRATCH_SIZE] } else { scratch }
+    }
+
+    /// Takes the buffer back.
+    pub fn return_scratch(&self, scratch: Vec<u8>) {
+        self.scratch.replace(scratch);
+    }
+
+    /// Seconds on the monotonic clock since this runtime began.
+    pub fn seconds(&self, instant: Instant) -> f64 {
+        instant.saturating_duration_since(self.epoch).as_secs_f64()
+    }
+
+    /// The instant that [`Runtime::seconds`] gave as `seconds`.
+    pub fn instant(&self, seconds: f64) -> Instant {
+        let offset = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default();
+        self.epoch.checked_add(offset).unwrap_or(self.epoch)
+    }
+}
+
+/// The instant `seconds` from now; `None` for no limit: negative, not a number, or beyond what the
+/// clock can count.
+pub fn deadline_after(seconds: f64) -> Option<Instant> {
+    if seconds.is_nan() || seconds < 0.0 {
+        return None;
+    }
+    Instant::now().checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+}
