@@ -1,0 +1,194 @@
+//! One attempt at an operation, and how to go on if it has to wait.
+//!
+//! In a task, an operation that has to wait parks the task and tells Lua to yield and try again. On
+//! the main thread it blocks the program, as LuaSocket does, up to its limit; Lua then tries again
+//! at once, which gives the interpreter a chance to act on a signal.
+//!
+//! What Lua sees of an attempt that has to be repeated: `nil, nil, began, blocked`. `began` is to be
+//! passed to the next attempt; `blocked` says that there is no need to yield.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use super::call::Call;
+use super::context::{PLAIN_COROUTINE, Place};
+use super::value::{Raise, Value, Values, one};
+use crate::net::error::{self, TIMEOUT, Text};
+use crate::net::readiness;
+use crate::net::socket::{Failure, Socket};
+use crate::net::timeout::Timeouts;
+use crate::scheduler::{Direction, TaskId};
+
+/// The argument in which Lua passes `began`, in every function that may have to be repeated.
+pub(crate) const BEGAN: i32 = 5;
+
+/// How an attempt went.
+pub(crate) enum Attempt<T> {
+    /// It succeeded.
+    Done(T),
+    /// It failed for good.
+    Failed(Text),
+    /// It has to be repeated.
+    Again(Again),
+}
+
+/// What to pass to the next attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Again {
+    /// When the operation began, in seconds of the runtime's clock; 0 if nothing limits it.
+    began: f64,
+    /// Whether the program was blocked, so that there is no need to yield.
+    blocked: bool,
+}
+
+impl Again {
+    /// What Lua sees of it.
+    pub(crate) fn values(self) -> Values {
+        one(Value::Nil).and(Value::Nil).and(Value::Float(self.began)).and(self.blocked)
+    }
+
+    /// The same with the progress made so far at the end: `nil, nil, began, blocked, progress`.
+    pub(crate) fn values_with(self, progress: impl Into<Value>) -> Values {
+        self.values().and(progress)
+    }
+}
+
+impl Call<'_> {
+    /// Tries `operation` once.
+    ///
+    /// `began` is what the previous attempt at the same operation said, if this is not the first.
+    /// The operation is told whether it may leave out system calls that would block.
+    pub(crate) fn attempt<T>(
+        &self,
+        socket: &mut Socket,
+        direction: Direction,
+        began: Option<f64>,
+        operation: impl FnOnce(&mut Socket, bool) -> Result<T, Failure>,
+    ) -> Result<Attempt<T>, Raise> {
+        let runtime = &self.context.runtime;
+        let place = self.place();
+        if let Place::Task(task) = place {
+            if began.is_none() && runtime.spend(task) {
+                return Ok(Attempt::Again(Again { began: self.beginning(&socket.timeouts), blocked: false }));
+            }
+            if !runtime.may_proceed(task, socket, direction) {
+                return Ok(self.wait(task, socket, direction, began));
+            }
+        }
+        if began.is_some() {
+            // Whatever ended the wait, it is worth a look now.
+            socket.drained = false;
+        }
+        let may_block = matches!(place, Place::Task(_)) && socket.timeouts.next_wait(Duration::ZERO) != Some(Duration::ZERO);
+        let outcome = operation(socket, may_block);
+        runtime.release_stale_source(socket);
+        match (outcome, place) {
+            (Ok(value), _) => {
+                self.end_turn(place, socket);
+                Ok(Attempt::Done(value))
+            }
+            (Err(Failure::Error(text)), _) => {
+                self.end_turn(place, socket);
+                Ok(Attempt::Failed(text))
+            }
+            (Err(Failure::Busy), Place::Task(task)) => {
+                let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
+                runtime.scheduler.borrow_mut().yield_now(task);
+                Ok(Attempt::Again(Again { began, blocked: false }))
+            }
+            (Err(Failure::Busy), _) => {
+                let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
+                Ok(Attempt::Again(Again { began, blocked: true }))
+            }
+            (Err(Failure::Blocked(direction)), Place::Task(task)) => Ok(self.wait(task, socket, direction, began)),
+            (Err(Failure::Blocked(direction)), Place::Outside) => Ok(self.block(socket, direction, began)),
+            (Err(Failure::Blocked(_)), Place::PlainCoroutine) => {
+                let limit = self.limit(&socket.timeouts, began).1;
+                if limit == Some(Duration::ZERO) {
+                    return Ok(Attempt::Failed(TIMEOUT.into()));
+                }
+                Err(Raise::Message(PLAIN_COROUTINE.into()))
+            }
+        }
+    }
+
+    /// The operation is over: the next in line may go.
+    fn end_turn(&self, place: Place, socket: &Socket) {
+        if let Place::Task(task) = place {
+            self.context.runtime.scheduler.borrow_mut().release_turn(task);
+            self.context.runtime.pass_on(socket);
+        }
+    }
+
+    /// Parks the task, or fails because the time is up.
+    fn wait<T>(&self, task: TaskId, socket: &mut Socket, direction: Direction, began: Option<f64>) -> Attempt<T> {
+        let (began, limit) = self.limit(&socket.timeouts, began);
+        if limit == Some(Duration::ZERO) {
+            self.end_turn(Place::Task(task), socket);
+            return Attempt::Failed(TIMEOUT.into());
+        }
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = earlier(deadline, socket.next_address_due());
+        match self.context.runtime.wait_for_socket(task, socket, direction, deadline) {
+            Ok(()) => Attempt::Again(Again { began, blocked: false }),
+            Err(error) => {
+                self.end_turn(Place::Task(task), socket);
+                Attempt::Failed(error::system_error(&error))
+            }
+        }
+    }
+
+    /// Blocks the program, or fails because the time is up.
+    fn block<T>(&self, socket: &Socket, direction: Direction, began: Option<f64>) -> Attempt<T> {
+        let (began, limit) = self.limit(&socket.timeouts, began);
+        if limit == Some(Duration::ZERO) {
+            return Attempt::Failed(TIMEOUT.into());
+        }
+        let next_address = socket.next_address_due().map(|due| due.saturating_duration_since(Instant::now()));
+        let waited = socket
+            .open_descriptor()
+            .and_then(|descriptor| readiness::wait_for(descriptor.as_fd(), direction, earlier(limit, next_address)));
+        match waited {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
+                Attempt::Failed(error::system_error(&error))
+            }
+            _ => Attempt::Again(Again { began, blocked: true }),
+        }
+    }
+
+    /// When the operation began, and how long it may still wait.
+    fn limit(&self, timeouts: &Timeouts, began: Option<f64>) -> (f64, Option<Duration>) {
+        let began = began.unwrap_or_else(|| self.beginning(timeouts));
+        (began, self.time_left(timeouts, Some(began)))
+    }
+
+    /// How long an operation that began then may still wait; `None` for ever.
+    pub(crate) fn time_left(&self, timeouts: &Timeouts, began: Option<f64>) -> Option<Duration> {
+        if timeouts.are_unlimited() {
+            return None;
+        }
+        // 0 says that nothing limited the operation when it began: its time starts now.
+        let elapsed = match began {
+            Some(began) if began > 0.0 => self.context.runtime.instant(began).elapsed(),
+            _ => Duration::ZERO,
+        };
+        timeouts.next_wait(elapsed)
+    }
+
+    /// Now, if anything limits the operation that begins.
+    fn beginning(&self, timeouts: &Timeouts) -> f64 {
+        if timeouts.are_unlimited() { 0.0 } else { self.context.runtime.seconds(Instant::now()) }
+    }
+
+    /// What the next attempt needs if the task has been parked otherwise than by [`Call::attempt`].
+    pub(crate) fn again_later(&self, timeouts: &Timeouts, began: Option<f64>) -> Again {
+        Again { began: began.unwrap_or_else(|| self.beginning(timeouts)), blocked: false }
+    }
+}
+
+fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,304 @@
+//! How Lua calls Rust: arguments in, values or an error out.
+//!
+//! Functions on the road of every `receive` and `send` cannot afford a protected call each, so they
+//! are plain C functions. What makes that safe is an order of things that [`enter`] keeps: a
+//! function's body reads its arguments by calls that cannot fail and returns a description of its
+//! results; only then, with no lock held and nothing borrowed, are the results pushed, by calls that
+//! may raise. A panic in the body becomes a Lua error.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use mlua::ffi::{self, lua_State};
+
+use super::context::Context;
+use super::object::{Accepted, Class};
+use super::value::{Raise, Values};
+use crate::net::socket::Socket;
+
+/// A function that Lua can call.
+pub(crate) struct Function {
+    /// Its name, as error messages give it when the interpreter knows none.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) body: Body,
+    /// How many Lua functions of ours stand between it and the program: 0 if the program calls it,
+    /// 1 if a Lua function does on the program's behalf. Errors point to the program.
+    pub(crate) depth: c_int,
+    /// The arguments that may be numbers where strings are wanted.
+    pub(crate) strings: &'static [c_int],
+    /// The classes that [`Call::this`] accepts as argument 1.
+    pub(crate) accepts: Accepted,
+}
+
+/// The body of a [`Function`].
+pub(crate) type Body = fn(&Call<'_>) -> Result<Values, Raise>;
+
+impl Function {
+    /// A function that the program calls itself.
+    pub(crate) const fn direct(name: &'static str, body: Body) -> Self {
+        Function { name, body, depth: 0, strings: &[], accepts: Accepted(&[], "userdata") }
+    }
+
+    /// A function that one of our Lua functions calls on the program's behalf.
+    pub(crate) const fn wrapped(name: &'static str, body: Body) -> Self {
+        Function { depth: 1, ..Function::direct(name, body) }
+    }
+
+    /// The same, taking numbers for strings in these arguments.
+    pub(crate) const fn with_strings(self, strings: &'static [c_int]) -> Self {
+        Function { strings, ..self }
+    }
+
+    /// The same, for objects of these classes.
+    pub(crate) const fn of(self, accepts: Accepted) -> Self {
+        Function { accepts, ..self }
+    }
+}
+
+/// One call of a [`Function`].
+pub(crate) struct Call<'a> {
+    state: *mut lua_State,
+    pub(crate) context: &'a Context,
+    function: &'static Function,
+}
+
+/// The entry point of every [`Function`]: upvalue 1 is the context, upvalue 2 the function.
+///
+/// # Safety
+/// To be called by Lua only, as a closure with those upvalues.
+pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
+    // SAFETY: the upvalues are those that `push_function` gave. The frame owns nothing when
+    // `lua_error` leaves it.
+    unsafe {
+        let context = *ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<*const Context>();
+        let Some(context) = context.as_ref() else {
+            // A finalizer of the program's, run while the state closes.
+            return ffi::luaL_error(state, c"cosock is closed".as_ptr());
+        };
+        let function = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Function>();
+        for &index in function.strings {
+            if ffi::lua_type(state, index) == ffi::LUA_TNUMBER {
+                ffi::lua_tolstring(state, index, std::ptr::null_mut());
+            }
+        }
+        let count = run(state, context, function);
+        if count >= 0 { count } else { ffi::lua_error(state) }
+    }
+}
+
+/// Runs the body and pushes its results, or an error message and returns -1.
+///
+/// # Safety
+/// As [`enter`].
+#[inline]
+unsafe fn run(state: *mut lua_State, context: &Context, function: &'static Function) -> c_int {
+    let call = Call { state, context, function };
+    let outcome = catch_unwind(AssertUnwindSafe(|| (function.body)(&call)));
+    // SAFETY: as the caller vouches; there is room for a few values, as in every C function.
+    unsafe {
+        match outcome {
+            Ok(Ok(values)) => values.push(state, context),
+            Ok(Err(raise)) => {
+                call.push_error(raise);
+                -1
+            }
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<&str>()
+                    .copied()
+                    .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+                    .unwrap_or("unknown reason");
+                call.push_error(Raise::Message(format!("internal error: {text}").into()));
+                -1
+            }
+        }
+    }
+}
+
+impl Call<'_> {
+    /// The coroutine in which this call happens.
+    pub(crate) fn state(&self) -> *mut lua_State {
+        self.state
+    }
+
+    /// The socket object that the function is called on: argument 1.
+    pub(crate) fn this(&self) -> Result<(&RefCell<Socket>, Class), Raise> {
+        self.socket(1, self.function.accepts)
+    }
+
+    /// The type of an argument: one of Lua's `LUA_T…` constants.
+    pub(crate) fn kind(&self, index: c_int) -> c_int {
+        // SAFETY: any index is acceptable.
+        unsafe { ffi::lua_type(self.state, index) }
+    }
+
+    /// Whether an argument is nil or missing.
+    pub(crate) fn is_absent(&self, index: c_int) -> bool {
+        self.kind(index) <= ffi::LUA_TNIL
+    }
+
+    /// An argument's truth.
+    pub(crate) fn truth(&self, index: c_int) -> bool {
+        // SAFETY: any index is acceptable.
+        unsafe { ffi::lua_toboolean(self.state, index) != 0 }
+    }
+
+    /// An argument that is a number, or a string that reads as one.
+    pub(crate) fn number(&self, index: c_int) -> Result<f64, Raise> {
+        self.maybe_number(index).ok_or_else(|| self.type_error(index, "number"))
+    }
+
+    /// The same, or `None` if the argument is nothing of the kind.
+    pub(crate) fn maybe_number(&self, index: c_int) -> Option<f64> {
+        let mut is_number = 0;
+        // SAFETY: any index is acceptable; converting to a number allocates nothing.
+        let number = unsafe { ffi::lua_tonumberx(self.state, index, &mut is_number) };
+        (is_number != 0).then_some(number)
+    }
+
+    /// An optional number: `default` if it is nil or missing.
+    pub(crate) fn number_or(&self, index: c_int, default: f64) -> Result<f64, Raise> {
+        if self.is_absent(index) { Ok(default) } else { self.number(index) }
+    }
+
+    /// An argument that is a string. Numbers count if the function takes them for strings.
+    pub(crate) fn string(&self, index: c_int) -> Result<&[u8], Raise> {
+        self.maybe_string(index).ok_or_else(|| self.type_error(index, "string"))
+    }
+
+    /// The same, or `None` if the argument is no string.
+    pub(crate) fn maybe_string(&self, index: c_int) -> Option<&[u8]> {
+        // SAFETY: the argument is a string, so nothing is converted; it stays on the stack, which
+        // keeps its bytes alive, for as long as the call lasts.
+        unsafe {
+            if ffi::lua_type(self.state, index) != ffi::LUA_TSTRING {
+                return None;
+            }
+            let mut length = 0;
+            let bytes = ffi::lua_tolstring(self.state, index, &mut length);
+            Some(std::slice::from_raw_parts(bytes.cast(), length))
+        }
+    }
+
+    /// A host or a service: a string up to its first NUL.
+    pub(crate) fn name(&self, index: c_int) -> Result<Cow<'_, str>, Raise> {
+        let bytes = self.string(index)?;
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        Ok(String::from_utf8_lossy(&bytes[..end]))
+    }
+
+    /// How many elements an array argument has, up to its first nil.
+    pub(crate) fn array_length(&self, index: c_int) -> c_int {
+        if self.kind(index) != ffi::LUA_TTABLE {
+            return 0;
+        }
+        let mut length = 0;
+        loop {
+            // SAFETY: the argument is a table, and one value is pushed and popped.
+            let kind = unsafe {
+                ffi::lua_rawgeti(self.state, index, length.into());
+                let kind = ffi::lua_type(self.state, -1);
+                ffi::lua_pop(self.state, 1);
+                kind
+            };
+            // Element 0 does not count, whatever it is.
+            if length > 0 && kind == ffi::LUA_TNIL {
+                return length - 1;
+            }
+            length += 1;
+        }
+    }
+
+    /// Puts element `position` of an array argument on the stack while `f` looks at it.
+    pub(crate) fn with_element<R>(&self, index: c_int, position: c_int, f: impl FnOnce(c_int) -> R) -> R {
+        // SAFETY: the caller asks only for elements of tables; `f` leaves the stack as it is.
+        unsafe {
+            ffi::lua_rawgeti(self.state, index, position.into());
+            let result = f(ffi::lua_gettop(self.state));
+            ffi::lua_pop(self.state, 1);
+            result
+        }
+    }
+
+    /// The coroutine that an argument is.
+    pub(crate) fn thread(&self, index: c_int) -> *mut lua_State {
+        // SAFETY: any index is acceptable; null if it is no thread.
+        unsafe { ffi::lua_tothread(self.state, index) }
+    }
+
+    /// The block and the metatable of a full userdata at `index`.
+    pub(super) fn userdata(&self, index: c_int) -> Option<(*mut c_void, *const c_void)> {
+        // SAFETY: any index is acceptable; a metatable that was pushed is popped again.
+        unsafe {
+            if ffi::lua_type(self.state, index) != ffi::LUA_TUSERDATA || ffi::lua_getmetatable(self.state, index) == 0 {
+                return None;
+            }
+            let metatable = ffi::lua_topointer(self.state, -1);
+            ffi::lua_pop(self.state, 1);
+            Some((ffi::lua_touserdata(self.state, index), metatable))
+        }
+    }
+
+    /// The error of a wrong argument.
+    pub(crate) fn argument_error(&self, index: c_int, detail: impl Into<Cow<'static, str>>) -> Raise {
+        Raise::Argument { index, detail: detail.into() }
+    }
+
+    /// The error of an argument of the wrong type.
+    pub(crate) fn type_error(&self, index: c_int, expected: &str) -> Raise {
+        // SAFETY: `lua_typename` knows every type and returns a constant string.
+        let found = unsafe { CStr::from_ptr(ffi::lua_typename(self.state, self.kind(index))) };
+        self.argument_error(index, format!("{expected} expected, got {}", found.to_string_lossy()))
+    }
+
+    /// Pushes an error message with the position of the program's call in front.
+    ///
+    /// # Safety
+    /// Nothing that needs dropping may be alive in the frames of this call but `raise`.
+    unsafe fn push_error(&self, raise: Raise) {
+        let message = match raise {
+            Raise::Message(text) => text,
+            Raise::Argument { index, detail } => self.argument_message(index, &detail).into(),
+        };
+        // SAFETY: there is room for two values.
+        unsafe {
+            ffi::luaL_where(self.state, self.function.depth + 1);
+            ffi::lua_pushlstring(self.state, message.as_ptr().cast(), message.len());
+            drop(message);
+            ffi::lua_concat(self.state, 2);
+        }
+    }
+
+    /// As `luaL_argerror` words it: counting without self in a method call.
+    fn argument_message(&self, index: c_int, detail: &str) -> String {
+        let (name, is_method) = self.called_name();
+        match (index, is_method) {
+            (1, true) => format!("calling '{name}' on bad self ({detail})"),
+            (_, true) => format!("bad argument #{} to '{name}' ({detail})", index - 1),
+            (_, false) => format!("bad argument #{index} to '{name}' ({detail})"),
+        }
+    }
+
+    /// By what name the program called this function, and whether as a method.
+    fn called_name(&self) -> (Cow<'static, str>, bool) {
+        // SAFETY: the record is filled by `lua_getinfo` before it is read, and the names are
+        // copied while the function they belong to is still active.
+        unsafe {
+            let mut record: ffi::lua_Debug = std::mem::zeroed();
+            if ffi::lua_getstack(self.state, self.function.depth, &mut record) == 0
+                || ffi::lua_getinfo(self.state, c"n".as_ptr(), &mut record) == 0
+            {
+                return (self.function.name.into(), false);
+            }
+            let text = |pointer: *const c_char| {
+                (!pointer.is_null()).then(|| CStr::from_ptr(pointer).to_string_lossy().into_owned())
+            };
+            let is_method = text(record.namewhat).as_deref() == Some("method");
+            let name = text(record.name).filter(|name| name != "?" && !name.is_empty());
+            (name.map_or(self.function.name.into(), Cow::Owned), is_method)
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Turns the pure parts into Lua values and checks arguments.
+//!
+//! [`native`] makes the table that the embedded Lua receives: the functions of every file here, under
+//! the name of what they work on.
+
+mod attempt;
+mod call;
+mod common;
+mod context;
+mod dns;
+mod object;
+mod option;
+mod resolve;
+mod select;
+mod stream;
+mod task;
+mod tcp;
+mod udp;
+mod value;
+
+use std::ffi::{c_int, c_void};
+
+use mlua::ffi::{self, lua_State};
+use mlua::{AnyUserData, IntoLua, Lua, Result, Table, Value};
+
+use call::Function;
+use context::Context;
+use object::{Class, Metatables};
+
+use crate::net::error;
+use crate::runtime::Runtime;
+
+/// Makes the table of native functions for a Lua state, with a runtime of its own.
+///
+/// # Errors
+/// Those of opening the system's event queue, and Lua's for want of memory.
+pub(crate) fn native(lua: &Lua) -> Result<Table> {
+    let runtime = Runtime::new().map_err(|error| {
+        mlua::Error::runtime(format!("cannot open an event queue: {}", error::system_error(&error)))
+    })?;
+
+    let nested = lua.create_table()?;
+    nested.set_metatable(Some(lua.create_table_from([("__mode", "k")])?))?;
+
+    let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
+    let mut tables = Vec::new();
+    for (class, entry) in Class::ALL.into_iter().zip(&mut metatables.0) {
+        let table = lua.create_table()?;
+        *entry = (table.to_pointer(), reference(lua, &table)?);
+        tables.push((class, table));
+    }
+    let context = new_context(lua, Context::new(runtime, metatables, reference(lua, &nested)?))?;
+
+    let native = lua.create_table()?;
+    native.set("nested", nested)?;
+    native.set("datagram_size", udp::DATAGRAM_SIZE)?;
+    let groups: [(&str, &[&[Function]]); 5] = [
+        ("task", &[task::FUNCTIONS]),
+        ("select", &[select::FUNCTIONS]),
+        ("dns", &[dns::FUNCTIONS]),
+        ("tcp", &[tcp::FUNCTIONS, common::TCP_FUNCTIONS, option::TCP_FUNCTIONS, stream::FUNCTIONS]),
+        ("udp", &[udp::FUNCTIONS, common::UDP_FUNCTIONS, option::UDP_FUNCTIONS]),
+    ];
+    for (name, lists) in groups {
+        let group = lua.create_table()?;
+        for function in lists.iter().copied().flatten() {
+            group.set(function.name, new_function(lua, &context, function)?)?;
+        }
+        native.set(name, group)?;
+    }
+
+    let classes = lua.create_table()?;
+    for (class, metatable) in tables {
+        classes.set(class.name(), fill_metatable(lua, class, &metatable, &native)?)?;
+    }
+    native.set("classes", classes)?;
+    Ok(native)
+}
+
+/// Makes a class's metatable and returns its table of methods, which is for the embedded Lua to
+/// fill.
+fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) -> Result<Table> {
+    let methods = lua.create_table_from([("class", class.name())])?;
+    // What `getmetatable` shows: the true one stays out of reach, as it decides what an object is.
+    let shown = lua.create_table_from([("__name", class.name())])?;
+    for group in class.groups() {
+        shown.set(*group, true)?;
+    }
+    let family = if class.kinds() == crate::net::options::Kinds::TCP { "tcp" } else { "udp" };
+    let tostring: Value = native.get::<Table>(family)?.get("tostring")?;
+    // SAFETY: each function gets the one upvalue that it documents.
+    let (index, collect) = unsafe {
+        (closure(lua, object::index, &methods)?, closure(lua, object::collect, metatable)?)
+    };
+    shown.set("__index", &methods)?;
+    shown.set("__tostring", &tostring)?;
+    shown.set("__gc", &collect)?;
+    metatable.set("__name", class.name())?;
+    metatable.set("__index", index)?;
+    metatable.set("__tostring", tostring)?;
+    metatable.set("__gc", collect)?;
+    metatable.set("__metatable", shown)?;
+    Ok(methods)
+}
+
+/// Keeps a table alive as long as the state, and returns the registry's reference to it.
+fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
+    let mut reference = 0;
+    // SAFETY: the table is on the stack, and `luaL_ref` takes it off.
+    unsafe { lua.exec_raw::<()>(table, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))? };
+    Ok(reference)
+}
+
+/// A C function with one upvalue.
+///
+/// # Safety
+/// The function must be right with this upvalue.
+unsafe fn closure(lua: &Lua, function: ffi::lua_CFunction, upvalue: impl IntoLua) -> Result<Value> {
+    // SAFETY: the upvalue is on the stack, and the closure takes its place.
+    unsafe { lua.exec_raw(upvalue.into_lua(lua)?, |state| ffi::lua_pushcclosure(state, function, 1)) }
+}
+
+/// The closure by which Lua calls a native function.
+fn new_function(lua: &Lua, context: &AnyUserData, function: &'static Function) -> Result<Value> {
+    let pointer = std::ptr::from_ref(function).cast_mut().cast::<c_void>();
+    // SAFETY: the context is on the stack; it and the function are the upvalues that `enter` expects.
+    unsafe {
+        lua.exec_raw(context, |state| {
+            ffi::lua_pushlightuserdata(state, pointer);
+            ffi::lua_pushcclosure(state, call::enter, 2);
+        })
+    }
+}
+
+/// Hands a context to Lua: a userdata whose block points to it until it is collected.
+fn new_context(lua: &Lua, context: Context) -> Result<AnyUserData> {
+    let pointer = Box::into_raw(Box::new(context));
+    let metatable = lua.create_table()?;
+    // SAFETY: the block has room for a pointer and holds one before the metatable is set.
+    unsafe {
+        // The function is fine with any upvalue.
+        metatable.set("__gc", closure(lua, drop_context, Value::Nil)?)?;
+        lua.exec_raw(metatable, |state| {
+            let block = ffi::lua_newuserdata(state, size_of::<*mut Context>()).cast::<*mut Context>();
+            *block = pointer;
+            ffi::lua_insert(state, -2);
+            ffi::lua_setmetatable(state, -2);
+        })
+    }
+}
+
+/// `__gc` of a context.
+///
+/// # Safety
+/// To be called by Lua only, with a userdata made by `new_context`: nobody else gets at it.
+unsafe extern "C-unwind" fn drop_context(state: *mut lua_State) -> c_int {
+    // SAFETY: the block holds a pointer to a context, or null after this.
+    unsafe {
+        let block = ffi::lua_touserdata(state, 1).cast::<*mut Context>();
+        let context = std::ptr::replace(block, std::ptr::null_mut());
+        if !context.is_null() {
+            drop(Box::from_raw(context));
+        }
+    }
+    0
+}

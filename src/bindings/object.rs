@@ -1,0 +1,218 @@
+//! Socket objects as Lua sees them: userdata whose metatable tells the class.
+
+use std::cell::RefCell;
+use std::ffi::{c_int, c_void};
+use std::os::fd::IntoRawFd;
+use std::ptr;
+use std::rc::Rc;
+
+use mlua::ffi::{self, lua_State};
+
+use super::call::Call;
+use super::context::Context;
+use super::value::Raise;
+use crate::net::buffer::ReceiveBuffer;
+use crate::net::options::Kinds;
+use crate::net::socket::Socket;
+use crate::runtime::Runtime;
+
+/// A class of socket objects. What a program may call depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    TcpMaster,
+    TcpClient,
+    TcpServer,
+    UdpUnconnected,
+    UdpConnected,
+}
+
+impl Class {
+    /// Every class, each at the index that is its number.
+    pub(super) const ALL: [Class; 5] =
+        [Class::TcpMaster, Class::TcpClient, Class::TcpServer, Class::UdpUnconnected, Class::UdpConnected];
+
+    /// The name: what `tostring` and the field `class` show.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Class::TcpMaster => "tcp{master}",
+            Class::TcpClient => "tcp{client}",
+            Class::TcpServer => "tcp{server}",
+            Class::UdpUnconnected => "udp{unconnected}",
+            Class::UdpConnected => "udp{connected}",
+        }
+    }
+
+    /// The groups it belongs to, by the names that errors give them.
+    pub(super) fn groups(self) -> &'static [&'static str] {
+        match self.kinds() {
+            Kinds::TCP => &["tcp{any}"],
+            _ => &["udp{any}", "select{able}"],
+        }
+    }
+
+    /// What kind of socket it is, as far as options are concerned.
+    pub(super) fn kinds(self) -> Kinds {
+        match self {
+            Class::TcpMaster | Class::TcpClient | Class::TcpServer => Kinds::TCP,
+            Class::UdpUnconnected | Class::UdpConnected => Kinds::UDP,
+        }
+    }
+}
+
+/// The classes whose objects a method accepts, and how errors name them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Accepted(pub(crate) &'static [Class], pub(crate) &'static str);
+
+/// Any TCP object.
+pub(crate) const TCP: Accepted = Accepted(&[Class::TcpMaster, Class::TcpClient, Class::TcpServer], "tcp{any}");
+/// Any UDP object.
+pub(crate) const UDP: Accepted = Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
+
+/// A socket object: what the userdata's block points to.
+#[derive(Debug)]
+struct SocketObject {
+    socket: RefCell<Socket>,
+    runtime: Rc<Runtime>,
+}
+
+/// The metatable of every class: its address, by which an object's class is told, and the
+/// registry's reference to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Metatables(pub(super) [(*const c_void, c_int); Class::ALL.len()]);
+
+impl Metatables {
+    fn class_of(&self, metatable: *const c_void) -> Option<Class> {
+        let index = self.0.iter().position(|known| known.0 == metatable)?;
+        Some(Class::ALL[index])
+    }
+}
+
+impl Call<'_> {
+    /// A socket object of an accepted class, and its class.
+    pub(crate) fn socket(&self, index: c_int, accepted: Accepted) -> Result<(&RefCell<Socket>, Class), Raise> {
+        self.any_socket(index)
+            .filter(|(_, class)| accepted.0.contains(class))
+            .ok_or_else(|| self.argument_error(index, format!("{} expected", accepted.1)))
+    }
+
+    /// A socket object of any class, and its class.
+    pub(crate) fn any_socket(&self, index: c_int) -> Option<(&RefCell<Socket>, Class)> {
+        let (block, metatable) = self.userdata(index)?;
+        let class = self.context.metatables.class_of(metatable)?;
+        // SAFETY: a userdata with one of these metatables was made by `push`; its block holds a
+        // pointer to an object, or null once it was collected. It stays on the stack, and so alive,
+        // for as long as the call lasts, and only `collect` frees the object.
+        let object = unsafe { (*block.cast::<*const SocketObject>()).as_ref() }?;
+        Some((&object.socket, class))
+    }
+
+    /// Changes the class of the object at `index`, which must be a socket object.
+    pub(crate) fn set_class(&self, index: c_int, class: Class) {
+        let (_, reference) = self.context.metatables.0[class as usize];
+        // SAFETY: the reference is to a table, and `index` is a userdata; setting a metatable
+        // allocates nothing.
+        unsafe {
+            ffi::lua_rawgeti(self.state(), ffi::LUA_REGISTRYINDEX, reference.into());
+            ffi::lua_setmetatable(self.state(), index);
+        }
+    }
+
+    /// The address of the userdata at `index`.
+    pub(crate) fn address(&self, index: c_int) -> *mut c_void {
+        self.userdata(index).map_or(ptr::null_mut(), |(block, _)| block)
+    }
+}
+
+/// Pushes a new object.
+///
+/// # Safety
+/// As `Values::push`.
+pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: Socket) {
+    let (_, reference) = context.metatables.0[class as usize];
+    let object = Box::new(SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() });
+    // SAFETY: the block has room for a pointer and holds one before the metatable is set; the
+    // reference is to a table.
+    unsafe {
+        let block = ffi::lua_newuserdata(state, size_of::<*mut SocketObject>()).cast::<*mut SocketObject>();
+        *block = Box::into_raw(object);
+        ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
+        ffi::lua_setmetatable(state, -2);
+    }
+}
+
+/// Gives a socket (argument 1) its receive buffer back.
+///
+/// # Safety
+/// As `Values::push`, and argument 1 must be a socket object.
+pub(super) unsafe fn return_buffer(state: *mut lua_State, context: &Context, buffer: ReceiveBuffer) {
+    // SAFETY: argument 1 is a userdata made by `push`.
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<*const SocketObject>()).as_ref() };
+    if let Some(object) = object {
+        let mut socket = object.socket.borrow_mut();
+        socket.buffer = buffer;
+        context.runtime.pass_on(&socket);
+    }
+}
+
+/// `__gc` of every class: upvalue 1 is the metatable. The context may be gone already when a state
+/// closes, so this does without.
+///
+/// # Safety
+/// To be called by Lua only, as a closure with that upvalue.
+pub(super) unsafe extern "C-unwind" fn collect(state: *mut lua_State) -> c_int {
+    // SAFETY: a userdata with this metatable was made by `push`; its block holds a pointer to an
+    // object or null, and after this it holds null.
+    unsafe {
+        if ffi::lua_type(state, 1) == ffi::LUA_TUSERDATA
+            && ffi::lua_getmetatable(state, 1) != 0
+            && ffi::lua_rawequal(state, -1, ffi::lua_upvalueindex(1)) != 0
+        {
+            let block = ffi::lua_touserdata(state, 1).cast::<*mut SocketObject>();
+            let object = ptr::replace(block, ptr::null_mut());
+            if !object.is_null() {
+                let object = Box::from_raw(object);
+                close(&object.runtime, &mut object.socket.borrow_mut());
+            }
+        }
+    }
+    0
+}
+
+/// `__index` of every class: upvalue 1 is the table of methods. Besides those there is
+/// `inner_sock`, which is the socket itself: objects that borrow a socket copy that field.
+///
+/// # Safety
+/// To be called by Lua only, as a closure with that upvalue.
+pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
+    // SAFETY: the upvalue is a table; two values are pushed. `lua_tolstring` is given a string.
+    unsafe {
+        ffi::lua_pushvalue(state, 2);
+        ffi::lua_rawget(state, ffi::lua_upvalueindex(1));
+        if ffi::lua_type(state, -1) == ffi::LUA_TNIL && ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
+            let mut length = 0;
+            let bytes = ffi::lua_tolstring(state, 2, &mut length);
+            if std::slice::from_raw_parts(bytes.cast::<u8>(), length) == b"inner_sock" {
+                ffi::lua_pushvalue(state, 1);
+            }
+        }
+    }
+    1
+}
+
+/// Closes a socket and wakes whoever waits for it.
+pub(crate) fn close(runtime: &Runtime, socket: &mut Socket) {
+    runtime.release_socket(socket);
+    socket.buffer.clear();
+    socket.connecting = None;
+    socket.drained = false;
+    if let Some(descriptor) = socket.descriptor.take() {
+        // Errors of close(2) are nothing a program could act upon.
+        drop(descriptor);
+    }
+}
+
+/// Takes the descriptor's number out of a socket without closing it.
+pub(crate) fn take_descriptor(context: &Context, socket: &mut Socket) -> Option<c_int> {
+    context.runtime.release_socket(socket);
+    socket.descriptor.take().map(IntoRawFd::into_raw_fd)
+}

@@ -1,0 +1,98 @@
+//! Looking at many sockets at once.
+
+use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
+
+use super::call::{Call, Function};
+use super::value::{Raise, Table, Value, Values, failed, nothing, one};
+use crate::net::error;
+use crate::net::readiness;
+use crate::runtime::deadline_after;
+use crate::scheduler::{Direction, TaskId};
+
+/// Functions that take two arrays, of sockets to read from and of sockets to write to.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::wrapped("poll", poll),
+    Function::wrapped("park_any", park_any),
+];
+
+const DIRECTIONS: [(i32, Direction); 2] = [(1, Direction::Read), (2, Direction::Write)];
+
+/// `poll(readers, writers, seconds)`: the positions of those that are ready now or become so in
+/// that time (nil: as long as it takes), in two arrays; nothing if a signal came in between.
+///
+/// Elements that are no open socket are never ready. Sockets with bytes in their buffer come first,
+/// then the others by their descriptor's number.
+fn poll(call: &Call<'_>) -> Result<Values, Raise> {
+    let mut ready = [Vec::new(), Vec::new()];
+    let mut polled: Vec<(RawFd, Direction, i32)> = Vec::new();
+    for (argument, direction) in DIRECTIONS {
+        for position in 1..=call.array_length(argument) {
+            let state = call.with_element(argument, position, |element| {
+                let (socket, _) = call.any_socket(element)?;
+                let socket = socket.borrow();
+                Some((socket.number(), !socket.buffer.is_empty()))
+            });
+            match state {
+                Some((number, true)) if number >= 0 && direction == Direction::Read => ready[0].push(position),
+                Some((number, _)) if number >= 0 => polled.push((number, direction, position)),
+                _ => {}
+            }
+        }
+    }
+    let limit = if ready[0].is_empty() { seconds(call, 3)? } else { Some(Duration::ZERO) };
+    polled.sort_by_key(|&(number, ..)| number);
+    let descriptors: Vec<_> = polled
+        .iter()
+        // SAFETY: the sockets are open, and stay so as long as this call lasts.
+        .map(|&(number, direction, _)| (unsafe { BorrowedFd::borrow_raw(number) }, direction))
+        .collect();
+    match readiness::wait_for_any(&descriptors, limit) {
+        Ok(found) => {
+            for index in found {
+                let (_, direction, position) = polled[index];
+                ready[usize::from(direction == Direction::Write)].push(position);
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(nothing()),
+        Err(error) => return Ok(failed(error::system_error(&error))),
+    }
+    let [readers, writers] = ready.map(|positions| Table {
+        array: positions.into_iter().map(Value::from).collect(),
+        fields: Vec::new(),
+    });
+    Ok(one(readers).and(writers))
+}
+
+/// `park_any(readers, writers, seconds, id)`: parks the task with this id (nil: the running one) until one of the sockets is ready or
+/// closed, it is woken, or the time is up (nil: never). `true`, or `nil, error`.
+fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
+    let task = if call.is_absent(4) { call.task()? } else { TaskId(call.number(4)? as usize) };
+    let deadline = if call.is_absent(3) { None } else { deadline_after(call.number(3)?) };
+    let mut sources = Vec::new();
+    for (argument, direction) in DIRECTIONS {
+        for position in 1..=call.array_length(argument) {
+            let watched = call.with_element(argument, position, |element| {
+                let (socket, _) = call.any_socket(element)?;
+                let socket = &mut *socket.borrow_mut();
+                socket.descriptor.is_some().then(|| call.context.runtime.watch_socket(socket, direction))
+            });
+            match watched {
+                Some(Ok(source)) => sources.push((source, direction)),
+                Some(Err(error)) => return Ok(failed(error::system_error(&error))),
+                None => {}
+            }
+        }
+    }
+    call.context.runtime.scheduler.borrow_mut().wait_for_any(task, sources, deadline);
+    Ok(one(true))
+}
+
+/// A time in seconds: nil or negative is no limit.
+fn seconds(call: &Call<'_>, index: i32) -> Result<Option<Duration>, Raise> {
+    if call.is_absent(index) {
+        return Ok(None);
+    }
+    let seconds = call.number(index)?;
+    Ok(if seconds < 0.0 { None } else { Duration::try_from_secs_f64(seconds).ok() })
+}

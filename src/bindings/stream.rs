@@ -1,0 +1,135 @@
+//! What all byte streams can do: receive and send.
+
+use super::attempt::{Attempt, BEGAN};
+use super::call::{Call, Function};
+use super::object::{Accepted, Class};
+use super::value::{Lent, LentBytes, Raise, Value, Values, one};
+use crate::net::buffer::Pattern;
+use crate::net::socket::{Failure, Socket};
+use crate::net::stream::Received;
+use crate::scheduler::Direction;
+
+/// Functions of connected streams.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::wrapped("receive", receive).with_strings(&[3]),
+    Function::wrapped("send", send).with_strings(&[2]),
+];
+
+const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
+
+/// `receive(socket, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
+fn receive(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.socket(1, STREAM)?;
+    let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
+    let Some(pattern) = pattern(call, prefix.len())? else {
+        // The prefix alone is as long as what was asked for.
+        return Ok(one(Value::Argument(3)).and(Value::Nil).and(Value::Nil));
+    };
+    let prefix = (!prefix.is_empty()).then_some(3);
+    let began = call.maybe_number(BEGAN);
+
+    let socket = &mut *socket.borrow_mut();
+    let mut scratch = call.context.runtime.take_scratch();
+    let attempt = call.attempt(socket, Direction::Read, began, |socket, may_block| {
+        let outcome = socket.receive(pattern, &mut scratch, may_block);
+        if began.is_some() && matches!(outcome, Err(Failure::Blocked(_))) {
+            // Woken, yet there is nothing: perhaps only an urgent byte.
+            socket.drop_urgent_byte();
+        }
+        outcome
+    });
+    if let Ok(Attempt::Done(Received::InScratch(answer))) = attempt {
+        return Ok(data(Lent { bytes: LentBytes::Scratch(scratch), answer, prefix }));
+    }
+    call.context.runtime.return_scratch(scratch);
+    Ok(match attempt? {
+        Attempt::Done(Received::InScratch(_)) => unreachable!("handled above"),
+        Attempt::Done(Received::InBuffer(found)) => {
+            socket.statistics.received += found.used as f64;
+            data(Lent { bytes: LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used), answer: found.answer, prefix })
+        }
+        Attempt::Again(again) => again.values(),
+        Attempt::Failed(error) => partial(socket, pattern, prefix, error),
+    })
+}
+
+fn data(lent: Lent) -> Values {
+    let mut values = one(Value::Lent).and(Value::Nil).and(Value::Nil);
+    values.lent = Some(lent);
+    values
+}
+
+/// `nil, error, partial`: what has arrived is handed over, once.
+fn partial(socket: &mut Socket, pattern: Pattern, prefix: Option<i32>, error: impl Into<Value>) -> Values {
+    let values = one(Value::Nil).and(error);
+    if socket.buffer.is_empty() {
+        return values.and(prefix.map_or(Value::from(""), Value::Argument));
+    }
+    let found = socket.partial(pattern);
+    socket.statistics.received += found.used as f64;
+    let mut values = values.and(Value::Lent);
+    let bytes = LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used);
+    values.lent = Some(Lent { bytes, answer: found.answer, prefix });
+    values
+}
+
+/// The pattern in argument 2; `None` if the prefix is all that is wanted.
+fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
+    let invalid = || call.argument_error(2, "invalid receive pattern");
+    if call.is_absent(2) {
+        return Ok(Some(Pattern::Line));
+    }
+    if let Some(number) = call.maybe_number(2) {
+        // Cut to a whole number; NaN and negative ones are no count.
+        if number.is_nan() || number < 0.0 {
+            return Err(invalid());
+        }
+        let wanted = number as usize;
+        return Ok(match wanted.checked_sub(prefix_length) {
+            None => None,
+            Some(0) if prefix_length > 0 => None,
+            Some(count) => Some(Pattern::Exactly(count)),
+        });
+    }
+    match call.string(2)? {
+        [b'*', b'l', ..] => Ok(Some(Pattern::Line)),
+        [b'*', b'a', ..] => Ok(Some(Pattern::All)),
+        _ => Err(invalid()),
+    }
+}
+
+/// `send(socket, data, i, j, began, sent)`: the index of the last byte, or `nil, error, index`.
+fn send(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.socket(1, STREAM)?;
+    let data = call.string(2)?;
+    let range = byte_range(data.len(), call.number_or(3, 1.0)?, call.number_or(4, -1.0)?);
+    let first = range.start;
+    // From the second attempt on: how many bytes are out already.
+    let mut sent = call.maybe_number(6).map_or(0, |sent| sent as usize);
+    let began = call.maybe_number(BEGAN);
+    let wanted = &data[range];
+    if wanted.is_empty() {
+        return Ok(one(first).and(Value::Nil).and(Value::Nil));
+    }
+
+    let socket = &mut *socket.borrow_mut();
+    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.send(wanted, &mut sent))?;
+    Ok(match attempt {
+        Attempt::Done(()) => one(first + sent).and(Value::Nil).and(Value::Nil),
+        Attempt::Again(again) => again.values_with(sent),
+        Attempt::Failed(error) => one(Value::Nil).and(error).and(first + sent),
+    })
+}
+
+/// The bytes from `i` to `j` as `string.sub` counts them: from 1, negative ones from the end.
+fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
+    let length = length as f64;
+    let from_start = |index: f64| if index < 0.0 { index.trunc() + length + 1.0 } else { index.trunc() };
+    let start = from_start(i).max(1.0);
+    let end = from_start(j).min(length);
+    if start > end {
+        // An empty range: the index before it is what was sent last.
+        return (start - 1.0) as usize..(start - 1.0) as usize;
+    }
+    (start - 1.0) as usize..end as usize
+}

@@ -1,0 +1,39 @@
+//! Coroutine networking for Lua, as a module that stock interpreters load with `require "cosock"`.
+//!
+//! What waits is Lua, what touches the system is Rust and never waits, and what decides is pure:
+//! see [`scheduler`], [`net`] and [`runtime`]. The bindings to Lua are there when one of the features
+//! `lua51` `lua52` `lua53` `lua54` `lua55` `luajit` picks an interpreter.
+
+pub mod net;
+pub mod reactor;
+pub mod runtime;
+pub mod scheduler;
+
+#[cfg(feature = "bindings")]
+mod bindings;
+#[cfg(feature = "bindings")]
+mod open;
+
+/// Exports the functions by which `require` opens modules.
+#[cfg(feature = "bindings")]
+macro_rules! modules {
+    ($($function:ident => $name:literal,)*) => {
+        $(
+            #[mlua::lua_module]
+            fn $function(lua: &mlua::Lua) -> mlua::Result<mlua::Value> {
+                open::open(lua, $name)
+            }
+        )*
+    };
+}
+
+#[cfg(feature = "bindings")]
+modules! {
+    cosock => "cosock",
+    cosock_channel => "cosock.channel",
+    cosock_coroutine => "cosock.coroutine",
+    cosock_socket => "cosock.socket",
+    cosock_socket_tcp => "cosock.socket.tcp",
+    cosock_socket_udp => "cosock.socket.udp",
+    cosock_timers => "cosock.timers",
+}

@@ -1,0 +1,22 @@
+--- Coroutine networking: plain blocking socket code in tasks that never block each other.
+
+local require = ...
+
+local loop = require "cosock.loop"
+local tasks = require "cosock.task"
+
+---@class cosock
+local M = {
+  _VERSION = "cosock-rs 0.1.0",
+  spawn = tasks.spawn,
+  reset = tasks.reset,
+  get_thread_metadata = tasks.get_thread_metadata,
+  run = loop.run,
+  set_error_handler = loop.set_error_handler,
+  channel = require "cosock.channel",
+  coroutine = require "cosock.coroutine",
+  socket = require "cosock.socket",
+  timers = require "cosock.timers",
+}
+
+return M

@@ -1,0 +1,97 @@
+--- UDP objects. Those of the methods that wait do so in the task.
+
+local require, native = ...
+
+local option = require "cosock.socket.option"
+local waiting = require "cosock.waiting"
+
+local udp = native.udp
+local attempt, method = waiting.attempt, waiting.method
+local try_receive_from = udp.receivefrom
+
+--- The methods of UDP objects. Calling the table makes one.
+---@class cosock.Udp
+---@field class string  "udp{unconnected}" or "udp{connected}"
+local M = {}
+
+for _, name in ipairs {
+  "close", "dirty", "getfamily", "getfd", "getoption", "getpeername", "getsockname", "getstats",
+  "gettimeout", "setfd", "setstats", "settimeout",
+} do
+  M[name] = udp[name]
+end
+
+--- Receives a datagram.
+---@param size? integer  the most bytes to return (8192); what is beyond is lost
+---@return string? datagram
+---@return string? error  "timeout", "closed", "connection refused", or another
+M.receive = method(udp.receive)
+
+--- Receives a datagram and tells who sent it.
+---@param size? integer  the most bytes to return (8192); what is beyond is lost
+---@return string? datagram
+---@return string? address  the sender's, in numbers; or the error
+---@return integer? port  the sender's
+function M:receivefrom(size)
+  local datagram, address, port = attempt(try_receive_from, self, size)
+  if datagram == nil then
+    return nil, address
+  end
+  return datagram, address, port
+end
+
+--- Sends a datagram to the peer set by `setpeername`.
+---@param datagram string
+---@return integer? count  the bytes sent
+---@return string? error  "timeout", "refused", "connection refused", or another
+M.send = method(udp.send)
+
+local try_send_to = udp.sendto
+
+--- Sends a datagram to an address. The address must be in numbers.
+---@param datagram string
+---@param ip string
+---@param port integer
+---@return integer? count  the bytes sent
+---@return string? error  "timeout", "refused", or another
+function M:sendto(datagram, ip, port)
+  local count, err = attempt(try_send_to, self, datagram, ip, port)
+  if count == nil then
+    return nil, err
+  end
+  return count
+end
+
+--- Binds to a local address.
+---@param host string  a name or address; "*" for every interface
+---@param port integer|string  0 lets the system choose
+---@return 1? ok
+---@return string? error
+M.setsockname = method(udp.setsockname)
+
+--- Sets the peer, or dissolves the connection.
+---@param host string  a name or address; "*" to have no peer any more
+---@param port? integer|string
+---@return 1? ok
+---@return string? error
+M.setpeername = method(udp.setpeername)
+
+--- Sets an option.
+---@param name string  as in LuaSocket's manual
+---@param value any
+---@return 1? ok
+---@return string? error
+M.setoption = option.setter(udp.setoption)
+
+for _, class in ipairs { "udp{unconnected}", "udp{connected}" } do
+  local methods = native.classes[class]
+  for name, value in pairs(M) do
+    methods[name] = value
+  end
+end
+
+return setmetatable(M, {
+  __call = function()
+    return udp.udp()
+  end,
+})

@@ -1,0 +1,180 @@
+--- Tasks: spawning, cancelling, and what is known about them.
+
+local require, native = ...
+
+local create, status = coroutine.create, coroutine.status
+local close = coroutine.close -- Lua 5.4 and later
+local unpack = table.unpack or unpack
+local scheduler = native.task
+
+local M = {}
+
+--- The handle of every live task, by its id.
+---@type table<integer, cosock.Task>
+M.live = {}
+
+local live = M.live
+
+--- A task, as `cosock.spawn` returns it.
+---@class cosock.Task
+---@field name any  what `cosock.spawn` was given as the name
+---@field package _id integer  the scheduler's name for it
+---@field package _thread thread?  its coroutine; nil once it ended or was cancelled
+---@field package _arguments table?  what its function is to be called with
+---@field package _wait table?  what it waits for, if the Lua side has to know: see `cosock.wait`
+---@field package _raw boolean?  whether that wait came from a plain `coroutine.yield`
+local Task = {}
+Task.__index = Task
+
+function Task:__tostring()
+  if type(self.name) == "string" then
+    return self.name
+  elseif self.name ~= nil then
+    return tostring(self.name)
+  elseif self._thread then
+    return tostring(self._thread)
+  end
+  return "dead-thread"
+end
+
+--- Whether the task has neither ended nor been cancelled.
+---@return boolean
+function Task:is_alive()
+  return self._thread ~= nil
+end
+
+--- Forgets a task that ended: nothing of it stays.
+---@param task cosock.Task
+function M.forget(task)
+  task._thread = nil
+  task._arguments = nil
+  live[task._id] = nil
+  scheduler.remove(task._id)
+  local wait = task._wait
+  if wait then
+    task._wait = nil
+    wait:release()
+  end
+end
+
+--- Ends the task where it waits. Nothing of it runs again, but for its to-be-closed variables (Lua
+--- 5.4); what it waited for is left as if it had never waited. Does nothing if it ended already.
+---
+--- Raises if the task is the one that calls, and whatever closing its variables raises.
+function Task:cancel()
+  local thread = self._thread
+  if not thread then
+    return
+  end
+  local state = status(thread)
+  if state == "running" or state == "normal" then
+    error("Attempt to cancel a spawned task from itself", 2)
+  end
+  M.forget(self)
+  if close then
+    local ok, err = close(thread)
+    if not ok then
+      error(err, 0)
+    end
+  end
+end
+
+local function is_callable(value)
+  if type(value) == "function" then
+    return true
+  end
+  local metatable = getmetatable(value)
+  return type(metatable) == "table" and type(metatable.__call) == "function"
+end
+
+--- Makes a task that will run `fn` when `cosock.run` gets to it, after those that are ready already.
+---
+--- Raises if `fn` cannot be called.
+---@param fn fun(...): ...  a function, or anything with a `__call`
+---@param name? any  what to call it in messages
+---@param ... any  passed to `fn`
+---@return cosock.Task
+function M.spawn(fn, name, ...)
+  if not is_callable(fn) then
+    error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(fn)), 2)
+  end
+  local body = fn
+  if type(fn) ~= "function" then
+    body = function(...)
+      return fn(...)
+    end
+  end
+  local thread = create(body)
+  local task = setmetatable({ name = name, _thread = thread }, Task)
+  local count = select("#", ...)
+  if count > 0 then
+    task._arguments = { n = count, ... }
+  end
+  task._id = scheduler.spawn(thread)
+  live[task._id] = task
+  return task
+end
+
+--- The task that runs now.
+---@return cosock.Task?
+function M.current()
+  return M.running
+end
+
+--- What `fn` is to be called with, once.
+---@param task cosock.Task
+---@return any ...
+function M.take_arguments(task)
+  local arguments = task._arguments
+  task._arguments = nil
+  return unpack(arguments, 1, arguments.n)
+end
+
+--- Cancels every task that does not run now.
+function M.reset()
+  local waiting = {}
+  for _, task in pairs(live) do
+    local state = status(task._thread)
+    if state ~= "running" and state ~= "normal" then
+      waiting[#waiting + 1] = task
+    end
+  end
+  for _, task in ipairs(waiting) do
+    task:cancel()
+  end
+end
+
+--- Facts about a live task.
+---@class cosock.TaskMetadata
+---@field name any
+---@field traceback string
+---@field recvt integer  how many objects it waits to receive from
+---@field sendt integer  how many objects it waits to send to
+---@field timeout number?  seconds until its patience ends
+---@field last_wake integer|"unknown"  when it last began to run, as `os.time` counts
+---@field status string  its coroutine's status
+
+--- What every live task is doing.
+---@return cosock.TaskMetadata[]
+function M.get_thread_metadata()
+  local list = {}
+  for id, task in pairs(live) do
+    local timeout, since, recvt, sendt = scheduler.facts(id)
+    local wait = task._wait
+    if wait then
+      recvt, sendt = wait:counts()
+    end
+    list[#list + 1] = {
+      name = task.name,
+      traceback = debug.traceback(task._thread),
+      recvt = recvt,
+      sendt = sendt,
+      timeout = timeout,
+      last_wake = since and math.floor(os.time() - since) or "unknown",
+      status = status(task._thread),
+    }
+  end
+  return list
+end
+
+return M
