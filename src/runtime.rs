@@ -41,6 +41,8 @@ pub struct Runtime {
     resolver: RefCell<Resolver>,
     /// The task that runs now.
     current: Cell<Option<TaskId>>,
+    /// Whether it runs because its deadline passed.
+    timed_out: Cell<bool>,
     /// What is left of its operations in a row.
     budget: Cell<u32>,
     scratch: RefCell<Vec<u8>>,
@@ -60,6 +62,7 @@ impl Runtime {
             reactor: RefCell::new(reactor),
             resolver: RefCell::new(resolver),
             current: Cell::new(None),
+            timed_out: Cell::new(false),
             budget: Cell::new(OPERATIONS_IN_A_ROW),
             scratch: RefCell::new(Vec::new()),
             epoch: Instant::now(),
@@ -70,8 +73,8 @@ impl Runtime {
 
     /// Finds out what to do next, waiting for it if need be.
     ///
-    /// Ready tasks come first, then deadlines, then a look at the reactor; only when all that made
-    /// nobody ready does it wait.
+    /// It goes in rounds: a look at the reactor and at the deadlines, without waiting if some task is
+    /// ready, then everything that is due, then every task that was ready when the round began.
     ///
     /// # Errors
     /// Those of the reactor.
@@ -79,30 +82,31 @@ impl Runtime {
         self.settle_current();
         loop {
             let mut scheduler = self.scheduler.borrow_mut();
+            if let Some(alarm) = scheduler.next_alarm() {
+                return Ok(Step::Alarm(alarm));
+            }
             if let Some((task, reason)) = scheduler.next() {
                 self.current.set(Some(task));
+                self.timed_out.set(reason == Reason::Timeout);
                 self.budget.set(OPERATIONS_IN_A_ROW);
                 return Ok(Step::Resume(task, reason));
             }
             if scheduler.is_empty() {
                 return Ok(Step::Finished);
             }
-            let now = Instant::now();
-            scheduler.expire(now);
-            if let Some(alarm) = scheduler.next_alarm() {
-                return Ok(Step::Alarm(alarm));
-            }
-            let busy = scheduler.begin_round(now);
-            if !busy && scheduler.is_stalled() {
+            if scheduler.is_stalled() {
                 return Ok(Step::Deadlock);
             }
-            let limit = if busy {
+            let limit = if scheduler.has_ready() {
                 Some(Duration::ZERO)
             } else {
-                scheduler.next_deadline().map(|deadline| deadline.saturating_duration_since(now))
+                scheduler.next_deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
             };
             drop(scheduler);
-            match self.look_at_the_world(limit) {
+            let outcome = self.look_at_the_world(limit);
+            let mut scheduler = self.scheduler.borrow_mut();
+            scheduler.begin_round(Instant::now());
+            match outcome {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Step::Interrupted),
                 outcome => outcome?,
             }
@@ -150,6 +154,11 @@ impl Runtime {
         self.current.get()
     }
 
+    /// Whether the running task's last wait ended because its deadline passed. Asked once.
+    pub fn take_timed_out(&self) -> bool {
+        self.timed_out.take()
+    }
+
     /// Says that no task runs any more.
     pub fn leave_task(&self) {
         self.current.set(None);
@@ -168,6 +177,13 @@ impl Runtime {
                 true
             }
         }
+    }
+
+    /// Lets others run in the midst of an operation of the running task, which is ready again behind
+    /// them; nobody else uses the socket in that direction meanwhile.
+    pub fn yield_within(&self, task: TaskId, socket: &mut Socket, direction: Direction) {
+        let source = self.source_of(socket);
+        self.scheduler.borrow_mut().yield_within(task, source, direction);
     }
 
     // Waiting
@@ -202,6 +218,11 @@ impl Runtime {
     /// The source that stands for a socket.
     pub fn source_of(&self, socket: &mut Socket) -> SourceId {
         *socket.source.get_or_insert_with(|| self.scheduler.borrow_mut().add_source())
+    }
+
+    /// Whether some task waits for a socket in `direction`.
+    pub fn is_awaited(&self, socket: &Socket, direction: Direction) -> bool {
+        socket.source.is_some_and(|source| self.scheduler.borrow_mut().is_awaited(source, direction))
     }
 
     /// Whether `task` may use a socket now, or has to queue behind others that wait for it.

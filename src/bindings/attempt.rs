@@ -93,7 +93,7 @@ impl Call<'_> {
             }
             (Err(Failure::Busy), Place::Task(task)) => {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
-                runtime.scheduler.borrow_mut().yield_now(task);
+                runtime.yield_within(task, socket, direction);
                 Ok(Attempt::Again(Again { began, blocked: false }))
             }
             (Err(Failure::Busy), _) => {
@@ -122,8 +122,11 @@ impl Call<'_> {
 
     /// Parks the task, or fails because the time is up.
     fn wait<T>(&self, task: TaskId, socket: &mut Socket, direction: Direction, began: Option<f64>) -> Attempt<T> {
+        // Between two waits the time may begin anew (see `Timeouts`), but not after one that failed;
+        // unless it was only one of several addresses whose time was up.
+        let gave_up = self.context.runtime.take_timed_out() && began.is_some() && socket.next_address_due().is_none();
         let (began, limit) = self.limit(&socket.timeouts, began);
-        if limit == Some(Duration::ZERO) {
+        if gave_up || limit == Some(Duration::ZERO) {
             self.end_turn(Place::Task(task), socket);
             return Attempt::Failed(TIMEOUT.into());
         }
@@ -152,6 +155,7 @@ impl Call<'_> {
             Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                 Attempt::Failed(error::system_error(&error))
             }
+            Ok(false) if next_address.is_none() => Attempt::Failed(TIMEOUT.into()),
             _ => Attempt::Again(Again { began, blocked: true }),
         }
     }

@@ -24,8 +24,7 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// What it does.
     pub(crate) body: Body,
-    /// How many Lua functions of ours stand between it and the program: 0 if the program calls it,
-    /// 1 if a Lua function does on the program's behalf. Errors point to the program.
+    /// How many Lua functions of ours stand between it and the program, to which errors point.
     pub(crate) depth: c_int,
     /// The arguments that may be numbers where strings are wanted.
     pub(crate) strings: &'static [c_int],
@@ -45,6 +44,11 @@ impl Function {
     /// A function that one of our Lua functions calls on the program's behalf.
     pub(crate) const fn wrapped(name: &'static str, body: Body) -> Self {
         Function { depth: 1, ..Function::direct(name, body) }
+    }
+
+    /// A function that one of our Lua functions calls by way of `attempt` in `waiting.lua`.
+    pub(crate) const fn attempted(name: &'static str, body: Body) -> Self {
+        Function { depth: 2, ..Function::direct(name, body) }
     }
 
     /// The same, taking numbers for strings in these arguments.

@@ -11,10 +11,10 @@ use crate::net::timeout::Timeouts;
 
 /// Functions of `socket.dns`.
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::wrapped("getaddrinfo", addresses).with_strings(&[1]),
-    Function::wrapped("getnameinfo", names).with_strings(&[1, 2]),
-    Function::wrapped("toip", to_ip).with_strings(&[1]),
-    Function::wrapped("tohostname", to_host_name).with_strings(&[1]),
+    Function::attempted("getaddrinfo", addresses).with_strings(&[1]),
+    Function::attempted("getnameinfo", names).with_strings(&[1, 2]),
+    Function::attempted("toip", to_ip).with_strings(&[1]),
+    Function::attempted("tohostname", to_host_name).with_strings(&[1]),
     Function::direct("gethostname", |_| Ok(host::own_name().map_or_else(failed, one))),
 ];
 

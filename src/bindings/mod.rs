@@ -39,6 +39,8 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
         mlua::Error::runtime(format!("cannot open an event queue: {}", error::system_error(&error)))
     })?;
 
+    ignore_sigpipe();
+
     let nested = lua.create_table()?;
     nested.set_metatable(Some(lua.create_table_from([("__mode", "k")])?))?;
 
@@ -75,6 +77,21 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     }
     native.set("classes", classes)?;
     Ok(native)
+}
+
+/// Keeps a write to a peer that is gone from ending the program, as LuaSocket does: sends of our own
+/// never raise the signal, but a program's `io.write` to a closed pipe does. Whoever wants something
+/// else to happen has said so before, or may say so after.
+fn ignore_sigpipe() {
+    // SAFETY: `sigaction` fills the record, and the action that is set runs no code.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        if libc::sigaction(libc::SIGPIPE, std::ptr::null(), &mut action) == 0
+            && action.sa_sigaction == libc::SIG_DFL
+        {
+            libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        }
+    }
 }
 
 /// Makes a class's metatable and returns its table of methods, which is for the embedded Lua to

@@ -15,6 +15,7 @@ use crate::net::buffer::ReceiveBuffer;
 use crate::net::options::Kinds;
 use crate::net::socket::Socket;
 use crate::runtime::Runtime;
+use crate::scheduler::Direction;
 
 /// A class of socket objects. What a program may call depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,8 +202,11 @@ pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
 
 /// Closes a socket and wakes whoever waits for it.
 pub(crate) fn close(runtime: &Runtime, socket: &mut Socket) {
+    // What has arrived for a task that waits for more is handed to it as its partial result.
+    if !runtime.is_awaited(socket, Direction::Read) {
+        socket.buffer.clear();
+    }
     runtime.release_socket(socket);
-    socket.buffer.clear();
     socket.connecting = None;
     socket.drained = false;
     if let Some(descriptor) = socket.descriptor.take() {

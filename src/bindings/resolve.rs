@@ -58,6 +58,14 @@ impl Call<'_> {
         }
     }
 
+    /// Whether this task waits for a lookup.
+    pub(crate) fn has_lookup(&self) -> bool {
+        match self.place() {
+            Place::Task(task) => self.context.lookups.borrow().contains_key(&task),
+            Place::Outside | Place::PlainCoroutine => false,
+        }
+    }
+
     /// How the lookup stands that this task waits for, if there is one.
     pub(crate) fn pending_lookup(
         &self,

@@ -22,9 +22,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("tcp", |_| Ok(one((Class::TcpMaster, Socket::new(None, Family::Unspecified))))),
     Function::direct("tcp4", |_| create(Family::Inet)),
     Function::direct("tcp6", |_| create(Family::Inet6)),
-    Function::wrapped("accept", accept),
-    Function::wrapped("bind", bind).with_strings(&[2, 3]),
-    Function::wrapped("connect", connect).with_strings(&[2, 3]),
+    Function::attempted("accept", accept),
+    Function::attempted("bind", bind).with_strings(&[2, 3]),
+    Function::attempted("connect", connect).with_strings(&[2, 3]),
     Function::direct("listen", listen),
     Function::direct("shutdown", shutdown),
 ];
@@ -118,12 +118,20 @@ fn connect(call: &Call<'_>) -> Result<Values, Raise> {
         }
     }
     if socket.connecting.is_none() {
+        if began.is_some() && !call.has_lookup() {
+            // Closed while it waited.
+            return Ok(failed(error::CLOSED));
+        }
         let family = socket.family;
         match call.resolve(|| peer_query(&host, &service, family), &socket.timeouts, began)? {
             Attempt::Done(addresses) => socket.connecting = Some(Box::new(Connecting::new(addresses))),
             Attempt::Again(again) => return Ok(again.values()),
             Attempt::Failed(error) => return Ok(failed(error)),
         }
+    }
+    if socket.next_address_due().is_some() {
+        // Only one address's share of the time has passed, which is for the attempt to see.
+        call.context.runtime.take_timed_out();
     }
     let time_left = call.time_left(&socket.timeouts, began);
     let attempt =

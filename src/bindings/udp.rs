@@ -21,12 +21,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::direct("udp4", |_| create(Family::Inet)),
     Function::direct("udp6", |_| create(Family::Inet6)),
-    Function::wrapped("setsockname", set_local_name).with_strings(&[2, 3]),
-    Function::wrapped("setpeername", set_peer_name).with_strings(&[2, 3]),
-    Function::wrapped("send", send).with_strings(&[2]),
-    Function::wrapped("sendto", send_to).with_strings(&[2, 3, 4]),
-    Function::wrapped("receive", receive),
-    Function::wrapped("receivefrom", receive_from),
+    Function::attempted("setsockname", set_local_name).with_strings(&[2, 3]),
+    Function::attempted("setpeername", set_peer_name).with_strings(&[2, 3]),
+    Function::attempted("send", send).with_strings(&[2]),
+    Function::attempted("sendto", send_to).with_strings(&[2, 3, 4]),
+    Function::attempted("receive", receive),
+    Function::attempted("receivefrom", receive_from),
 ];
 
 const UNCONNECTED: Accepted = Accepted(&[Class::UdpUnconnected], "udp{unconnected}");

@@ -6,7 +6,7 @@ local tasks = require "cosock.task"
 local waiting = require "cosock.waiting"
 
 local yield = coroutine.yield
-local park, wake, check_task, clock = native.task.park, native.task.wake, native.task.check_task, native.task.clock
+local park, wake, check_task = native.task.park, native.task.wake, native.task.check_task
 local PARK, let_others_run = waiting.PARK, waiting.let_others_run
 
 --- Stands for nil among the messages.
@@ -18,16 +18,17 @@ local NIL = {}
 ---@field closed boolean
 ---@field package messages table  the messages, from `first` to `last`
 ---@field package receivers table  who waits for messages, from `first_receiver` to `last_receiver`
+---@field package woken integer  how many were woken and have not taken their message yet
 ---@field package ends table  the two ends, held weakly
 local Link = {}
 Link.__index = Link
 
---- One who waits for a message: a task, or an object's waker.
+--- A task that waits for a message.
 ---@class cosock.Receiving
 ---@field package link cosock.Link
 ---@field package position integer
----@field package task cosock.Task?
----@field package waker function?
+---@field package task cosock.Task
+---@field package is_woken boolean?
 local Receiving = {}
 Receiving.__index = Receiving
 
@@ -76,16 +77,22 @@ function Link:next_receiver()
   self.first_receiver, self.last_receiver = 1, 0
 end
 
---- Says that there is a message: to all who only look, up to one who takes it.
+--- Says that there is a message, to the one who has waited longest and to whoever set a waker.
 function Link:notify()
   local receiving = self:next_receiver()
-  while receiving do
+  if receiving then
     receiving:wake()
-    if receiving.task then
-      return
-    end
-    receiving = self:next_receiver()
   end
+  local waker = self.waker
+  if waker then
+    waker()
+  end
+end
+
+--- Whether there is a message that nobody was woken for.
+---@return boolean
+function Link:has_spare_message()
+  return self.last - self.first >= self.woken
 end
 
 --- Closes both ends and wakes all who wait.
@@ -102,24 +109,38 @@ function Link:close()
   end
 end
 
---- Whether nobody can send any more because the sending end is garbage.
----@return boolean
-function Link:is_orphaned()
-  return not self.closed and self.ends.sender == nil
+--- Closes the channel if the sending end is garbage, so that nobody can send any more.
+---@return boolean closed
+function Link:close_if_orphaned()
+  local orphaned = not self.closed and self.ends.sender == nil
+  if orphaned then
+    self:close()
+  end
+  return orphaned
 end
 
+--- Makes the task ready: a message is its own from now on.
 function Receiving:wake()
-  if self.task then
-    wake(self.task._id)
+  self.is_woken = true
+  self.link.woken = self.link.woken + 1
+  wake(self.task._id)
+end
+
+--- Takes it out of the line, or gives back the message that it was woken for.
+function Receiving:leave()
+  local link = self.link
+  if self.is_woken then
+    link.woken = link.woken - 1
   else
-    self.waker()
+    link.receivers[self.position] = nil
   end
 end
 
+--- The task ended while it waited.
 function Receiving:release()
-  local link = self.link
-  if link.receivers[self.position] == self then
-    link.receivers[self.position] = nil
+  self:leave()
+  if self.is_woken and self.link:has_spare_message() then
+    self.link:notify()
   end
 end
 
@@ -131,8 +152,10 @@ function Receiving:describe()
   return ("for a message on channel %s"):format(tostring(self.link):match("0x%x+") or "?")
 end
 
-function Receiving:is_orphaned()
-  return self.link:is_orphaned()
+--- Closes what only garbage could have sent to.
+---@return boolean closed
+function Receiving:close_orphans()
+  return self.link:close_if_orphaned()
 end
 
 --- The sending end of a channel.
@@ -151,13 +174,7 @@ function Sender:send(message)
     return false, "closed"
   end
   link:push(message)
-  if link.last_receiver > 0 then
-    link:notify()
-  end
-  local waker = link.waker
-  if waker then
-    waker()
-  end
+  link:notify()
   return true
 end
 
@@ -187,40 +204,30 @@ end
 function Receiver:receive()
   let_others_run()
   local link = self.link
-  if link.first <= link.last and link.last_receiver == 0 then
+  if link.last - link.first >= link.woken then
+    return link:pop()
+  elseif link.closed then
+    return nil, "closed"
+  end
+  check_task()
+  local timeout = self.timeout
+  if timeout and timeout < 0 then
+    timeout = nil
+  end
+  local task = tasks.running
+  local receiving = setmetatable({ link = link, task = task }, Receiving)
+  link:enlist(receiving)
+  task._wait = receiving
+  park(timeout)
+  yield(PARK)
+  task._wait = nil
+  receiving:leave()
+  if not receiving.is_woken then
+    return nil, "timeout"
+  elseif link.first <= link.last then
     return link:pop()
   end
-  local deadline, receiving
-  while true do
-    if link.first <= link.last then
-      if receiving and link.first < link.last and link.last_receiver > 0 then
-        -- More messages than this one: the next in line need not wait for another to be sent.
-        local message = link:pop()
-        link:notify()
-        return message
-      end
-      return link:pop()
-    elseif link.closed then
-      return nil, "closed"
-    end
-    check_task()
-    local timeout = self.timeout
-    if timeout and not deadline then
-      deadline = clock() + timeout
-    end
-    local left = deadline and deadline - clock()
-    if left and left <= 0 then
-      return nil, "timeout"
-    end
-    local task = tasks.running
-    receiving = setmetatable({ link = link, task = task }, Receiving)
-    link:enlist(receiving)
-    task._wait = receiving
-    park(left)
-    yield(PARK)
-    task._wait = nil
-    receiving:release()
-  end
+  return nil, "closed"
 end
 
 --- Closes the channel: sending fails from then on.
@@ -228,10 +235,10 @@ function Receiver:close()
   self.link:close()
 end
 
---- Whether nobody can send any more because the sending end is garbage.
----@return boolean
-function Receiver:is_orphaned()
-  return self.link:is_orphaned()
+--- Closes the channel if the sending end is garbage.
+---@return boolean closed
+function Receiver:close_if_orphaned()
+  return self.link:close_if_orphaned()
 end
 
 --- The wait protocol: `waker` is called as soon as there is a message or the channel is closed.
@@ -263,6 +270,7 @@ function M.new()
     receivers = {},
     first_receiver = 1,
     last_receiver = 0,
+    woken = 0,
     ends = setmetatable({}, { __mode = "v" }),
   }, Link)
   local sender = setmetatable({ link = link }, Sender)

@@ -19,10 +19,20 @@ for name, value in pairs(standard) do
   M[name] = value
 end
 
+--- What `nested` says of a coroutine that waits: nobody but the runtime may resume it.
+local PARKED = "parked"
+
+--- Goes on with a coroutine that waited.
+local function go_on(thread, ...)
+  nested[thread] = true
+  return resume(thread, ...)
+end
+
 --- Goes on with `thread` until it yields for its own user, passing the runtime's waits outward.
 local function settle(thread, ok, first, ...)
   if first == PARK and ok then
-    return settle(thread, resume(thread, yield(PARK)))
+    nested[thread] = PARKED
+    return settle(thread, go_on(thread, yield(PARK)))
   end
   return ok, first, ...
 end
@@ -42,7 +52,20 @@ end
 ---@return boolean ok
 ---@return any ...
 function M.resume(thread, ...)
+  if nested[thread] == PARKED then
+    return false, "cannot resume non-suspended coroutine"
+  end
   return settle(thread, resume(thread, ...))
+end
+
+--- As `coroutine.status`. A coroutine that waits is "normal": what it resumed is the runtime.
+---@param thread thread
+---@return "running"|"suspended"|"normal"|"dead"
+function M.status(thread)
+  if nested[thread] == PARKED then
+    return "normal"
+  end
+  return standard.status(thread)
 end
 
 --- Returns the results of a wrapped coroutine, or raises its error.

@@ -15,9 +15,8 @@ function M.resolve()
   local resolved = false
   for _, task in pairs(tasks.live) do
     local wait = task._wait
-    if wait and wait:is_orphaned() then
-      resolved = true
-      wait:wake()
+    if wait then
+      resolved = wait:close_orphans() or resolved
     end
   end
   return resolved

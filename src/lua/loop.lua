@@ -9,6 +9,7 @@ local wait = require "cosock.wait"
 local waiting = require "cosock.waiting"
 
 local resume, status = coroutine.resume, coroutine.status
+local close = coroutine.close -- Lua 5.4 and later
 local scheduler = native.task
 local next_step, leave = scheduler.next, scheduler.leave
 local live, forget = tasks.live, tasks.forget
@@ -35,9 +36,13 @@ end
 ---@param task cosock.Task
 ---@param err any
 local function fail(task, err)
-  local traceback = debug.traceback(task._thread)
+  local thread = task._thread
+  local traceback = debug.traceback(thread)
   forget(task)
   leave()
+  if close then
+    close(thread) -- runs its to-be-closed variables
+  end
   if error_handler then
     error_handler(err, task, traceback)
   else

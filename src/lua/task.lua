@@ -1,6 +1,6 @@
 --- Tasks: spawning, cancelling, and what is known about them.
 
-local require, native = ...
+local _, native = ...
 
 local create, status = coroutine.create, coroutine.status
 local close = coroutine.close -- Lua 5.4 and later
@@ -15,12 +15,15 @@ M.live = {}
 
 local live = M.live
 
+--- The arguments of a task that has none.
+local NOTHING = { n = 0 }
+
 --- A task, as `cosock.spawn` returns it.
 ---@class cosock.Task
 ---@field name any  what `cosock.spawn` was given as the name
 ---@field package _id integer  the scheduler's name for it
 ---@field package _thread thread?  its coroutine; nil once it ended or was cancelled
----@field package _arguments table?  what its function is to be called with
+---@field package _arguments table?  what its function is to be called with, until it is
 ---@field package _wait table?  what it waits for, if the Lua side has to know: see `cosock.wait`
 ---@field package _raw boolean?  whether that wait came from a plain `coroutine.yield`
 local Task = {}
@@ -107,9 +110,7 @@ function M.spawn(fn, name, ...)
   local thread = create(body)
   local task = setmetatable({ name = name, _thread = thread }, Task)
   local count = select("#", ...)
-  if count > 0 then
-    task._arguments = { n = count, ... }
-  end
+  task._arguments = count > 0 and { n = count, ... } or NOTHING
   task._id = scheduler.spawn(thread)
   live[task._id] = task
   return task
@@ -170,7 +171,7 @@ function M.get_thread_metadata()
       recvt = recvt,
       sendt = sendt,
       timeout = timeout,
-      last_wake = since and math.floor(os.time() - since) or "unknown",
+      last_wake = since and math.floor(scheduler.wall_clock() - since) or "unknown",
       status = status(task._thread),
     }
   end

@@ -236,28 +236,29 @@ end
 --- What it is for, in words.
 ---@return string
 function Wait:describe()
-  local recvt, sendt = self:counts()
-  return ("for any of %d objects to receive from and %d to send to"):format(recvt, sendt)
-end
-
---- Whether an object it is for can only be reported by somebody who is garbage by now.
----@return boolean
-function Wait:is_orphaned()
-  for _, object in ipairs(self.lists[1]) do
-    if type(object) == "table" and type(object.is_orphaned) == "function" and object:is_orphaned() then
-      return true
+  local parts = {}
+  for list, purpose in ipairs({ "to receive from ", "to send to " }) do
+    local names = {}
+    for _, object in ipairs(self.lists[list]) do
+      names[#names + 1] = tostring(object)
+    end
+    if #names > 0 then
+      parts[#parts + 1] = purpose .. table.concat(names, ", ")
     end
   end
-  return false
+  return #parts > 0 and table.concat(parts, " or ") or "for nothing at all"
 end
 
---- Ends it: whatever was orphaned is closed now.
-function Wait:wake()
+--- Closes what only garbage could have reported.
+---@return boolean closed
+function Wait:close_orphans()
+  local closed = false
   for _, object in ipairs(self.lists[1]) do
-    if type(object) == "table" and type(object.is_orphaned) == "function" and object:is_orphaned() then
-      object:close()
+    if type(object) == "table" and type(object.close_if_orphaned) == "function" then
+      closed = object:close_if_orphaned() or closed
     end
   end
+  return closed
 end
 
 --- Waits, in the running task, for any of several objects.

@@ -237,13 +237,18 @@ impl Scheduler {
 
     // Running
 
-    /// Begins a round: [`Scheduler::next`] hands out the tasks that are ready now, but not those
-    /// that become ready meanwhile, so that the caller gets to look at the world in between.
-    /// Returns whether there are any.
-    pub fn begin_round(&mut self, now: Instant) -> bool {
+    /// Begins a round: what is due by `now` becomes ready, and [`Scheduler::next`] hands out the
+    /// tasks that are ready now, but not those that become ready meanwhile, so that the caller gets
+    /// to look at the world in between.
+    pub fn begin_round(&mut self, now: Instant) {
+        self.expire(now);
         self.now = Some(now);
         self.left_in_round = self.ready.len();
-        self.left_in_round > 0
+    }
+
+    /// Whether some task is ready.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// The next task of this round, which is running from then on, and why it runs.
@@ -323,6 +328,13 @@ impl Scheduler {
         self.make_ready(task, Reason::Ready);
     }
 
+    /// Puts a running task behind the ready ones in the midst of an operation on `source`: it keeps,
+    /// or gets, the turn.
+    pub fn yield_within(&mut self, task: TaskId, source: SourceId, direction: Direction) {
+        self.yield_now(task);
+        self.give_turn(task, source, direction);
+    }
+
     /// Makes a parked task ready. Returns whether it was parked.
     pub fn wake(&mut self, task: TaskId) -> bool {
         let parked = self.status(task) == Some(Status::Waiting);
@@ -362,21 +374,27 @@ impl Scheduler {
         (source.key() == key).then_some(source)
     }
 
-    /// Wakes whoever is to be woken because `source` is ready in `direction`. Returns whether
-    /// anybody waited.
+    /// Wakes whoever is to be woken because `source` is ready in `direction`: those who only look, up
+    /// to the first who will consume, unless somebody has the turn already. Returns whether anybody
+    /// wanted to know.
     pub fn notify(&mut self, source: SourceId, direction: Direction) -> bool {
-        let mut waited = false;
+        let mut wanted = false;
         while let Some(queue) = self.source(source).map(|entry| entry.queue(direction)) {
+            let has_turn = queue.turn.is_some();
+            wanted |= has_turn;
             let Some(head) = queue.head() else { break };
-            waited = true;
+            wanted = true;
             let Wait { task, exclusive, .. } = *self.waits.get(head);
+            if exclusive && has_turn {
+                break;
+            }
             self.rouse(task, Reason::Ready);
             if exclusive {
                 self.give_turn(task, source, direction);
                 break;
             }
         }
-        waited
+        wanted
     }
 
     /// Whether some task waits for `source` in `direction`.
