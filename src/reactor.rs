@@ -68,10 +68,20 @@ impl Reactor {
     ///
     /// # Errors
     /// Those of the event queue: the descriptor may be of a kind that cannot be watched.
-    pub fn watch(&mut self, source: SourceId, descriptor: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
+    pub fn watch(
+        &mut self,
+        source: SourceId,
+        descriptor: BorrowedFd<'_>,
+        direction: Direction,
+    ) -> io::Result<()> {
         let number = descriptor.as_raw_fd();
         let known = self.registration(source).map(|registration| *registration);
-        let new = Registration { source, descriptor: number, readable: false, writable: false };
+        let new = Registration {
+            source,
+            descriptor: number,
+            readable: false,
+            writable: false,
+        };
         let mut wanted = known.unwrap_or(new);
         match direction {
             Direction::Read if wanted.readable => return Ok(()),
@@ -81,7 +91,8 @@ impl Reactor {
         }
         let event = Event::new(source.key(), wanted.readable, wanted.writable);
         if known.is_some() {
-            self.poller.modify_with_mode(descriptor, event, PollMode::Level)?;
+            self.poller
+                .modify_with_mode(descriptor, event, PollMode::Level)?;
         } else {
             // SAFETY: whoever owns the descriptor calls `forget` before closing it; the runtime
             // does so for every socket.
@@ -96,7 +107,9 @@ impl Reactor {
 
     /// Stops events of `source` in `direction`, which nobody waits for.
     pub fn ignore(&mut self, source: SourceId, direction: Direction) {
-        let Some(registration) = self.registration(source) else { return };
+        let Some(registration) = self.registration(source) else {
+            return;
+        };
         match direction {
             Direction::Read => registration.readable = false,
             Direction::Write => registration.writable = false,
@@ -111,7 +124,9 @@ impl Reactor {
         // SAFETY: registered descriptors are open: see `watch`.
         let descriptor = unsafe { BorrowedFd::borrow_raw(registration.descriptor) };
         // Fails only if the descriptor was closed behind our back, and then reports nothing more.
-        let _ = self.poller.modify_with_mode(descriptor, event, PollMode::Level);
+        let _ = self
+            .poller
+            .modify_with_mode(descriptor, event, PollMode::Level);
     }
 
     /// Removes a source. Must come before its descriptor is closed.
@@ -160,6 +175,9 @@ impl Reactor {
     }
 
     fn registration(&mut self, source: SourceId) -> Option<&mut Registration> {
-        self.registrations.get_mut(source.index())?.as_mut().filter(|known| known.source == source)
+        self.registrations
+            .get_mut(source.index())?
+            .as_mut()
+            .filter(|known| known.source == source)
     }
 }

@@ -27,7 +27,9 @@ const fn functions(any: Accepted, counting: Accepted, with_peer: Accepted) -> [F
         Function::direct("getfamily", get_family).of(any),
         Function::direct("getsockname", get_local_name).of(any),
         Function::direct("getpeername", get_peer_name).of(with_peer),
-        Function::direct("settimeout", set_timeout).of(any).with_strings(&[3]),
+        Function::direct("settimeout", set_timeout)
+            .of(any)
+            .with_strings(&[3]),
         Function::direct("gettimeout", get_timeout).of(any),
         Function::direct("getstats", get_statistics).of(counting),
         Function::direct("setstats", set_statistics).of(counting),
@@ -69,7 +71,11 @@ fn set_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
 fn get_family(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let family = socket.borrow().family;
-    Ok(one(if family == Family::Inet6 { "inet6" } else { "inet4" }))
+    Ok(one(if family == Family::Inet6 {
+        "inet6"
+    } else {
+        "inet4"
+    }))
 }
 
 /// `getsockname(socket)`: address, port, family; or `nil, error`.
@@ -88,7 +94,9 @@ fn get_peer_name(call: &Call<'_>) -> Result<Values, Raise> {
 
 fn name(address: std::io::Result<std::net::SocketAddr>, family: Family) -> Values {
     match address {
-        Ok(address) => one(address::host_text(&address)).and(address.port()).and(family.name()),
+        Ok(address) => one(address::host_text(&address))
+            .and(address.port())
+            .and(family.name()),
         Err(error) => failed(error::system_error(&error)),
     }
 }
@@ -97,7 +105,11 @@ fn name(address: std::io::Result<std::net::SocketAddr>, family: Family) -> Value
 fn set_timeout(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let seconds = call.number_or(2, -1.0)?;
-    let mode = if call.is_absent(3) { b"b" } else { call.string(3)? };
+    let mode = if call.is_absent(3) {
+        b"b"
+    } else {
+        call.string(3)?
+    };
     let timeouts = &mut socket.borrow_mut().timeouts;
     match mode.first() {
         Some(b'b') => timeouts.block = seconds,
@@ -118,7 +130,9 @@ fn get_timeout(call: &Call<'_>) -> Result<Values, Raise> {
 fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let statistics = socket.borrow().statistics;
-    Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
+    Ok(one(statistics.received)
+        .and(statistics.sent)
+        .and(Value::Float(statistics.age())))
 }
 
 /// `setstats(socket, received, sent, age)`: 1.
@@ -137,6 +151,8 @@ fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
 fn to_string(call: &Call<'_>) -> Result<Values, Raise> {
     match call.any_socket(1) {
         Some((_, class)) => Ok(one(format!("{}: {:p}", class.name(), call.address(1)))),
-        None => Err(Raise::Message("invalid object passed to 'auxiliar.c:__tostring'".into())),
+        None => Err(Raise::Message(
+            "invalid object passed to 'auxiliar.c:__tostring'".into(),
+        )),
     }
 }

@@ -76,7 +76,9 @@ impl Call<'_> {
     /// Where this call happens.
     pub(crate) fn place(&self) -> Place {
         let context = self.context;
-        let Some(task) = context.runtime.current() else { return Place::Outside };
+        let Some(task) = context.runtime.current() else {
+            return Place::Outside;
+        };
         if context.threads.borrow().get(task.0) == Some(&self.state()) {
             Place::Task(task)
         } else if context.loop_thread.get() == self.state() {

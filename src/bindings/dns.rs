@@ -15,7 +15,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::attempted("getnameinfo", names).with_strings(&[1, 2]),
     Function::attempted("toip", to_ip).with_strings(&[1]),
     Function::attempted("tohostname", to_host_name).with_strings(&[1]),
-    Function::direct("gethostname", |_| Ok(host::own_name().map_or_else(failed, one))),
+    Function::direct("gethostname", |_| {
+        Ok(host::own_name().map_or_else(failed, one))
+    }),
 ];
 
 /// What a resolver thread answers.
@@ -50,18 +52,25 @@ fn look_up(
 /// `getaddrinfo(host, nil, nil, nil, began)`: an array of `{family, addr}`, or `nil, error`.
 fn addresses(call: &Call<'_>) -> Result<Values, Raise> {
     let host = call.name(1)?.into_owned();
-    look_up(call, move || Answer::HostAddresses(host::addresses(&host)), |answer| match answer {
-        Answer::HostAddresses(Ok(found)) => {
-            let array = found.into_iter().map(|HostAddress { family, address }| {
-                Value::Table(Table {
-                    array: Vec::new(),
-                    fields: vec![("family", family.name().into()), ("addr", address.into())],
+    look_up(
+        call,
+        move || Answer::HostAddresses(host::addresses(&host)),
+        |answer| match answer {
+            Answer::HostAddresses(Ok(found)) => {
+                let array = found.into_iter().map(|HostAddress { family, address }| {
+                    Value::Table(Table {
+                        array: Vec::new(),
+                        fields: vec![("family", family.name().into()), ("addr", address.into())],
+                    })
+                });
+                one(Table {
+                    array: array.collect(),
+                    fields: Vec::new(),
                 })
-            });
-            one(Table { array: array.collect(), fields: Vec::new() })
-        }
-        other => unexpected(other),
-    })
+            }
+            other => unexpected(other),
+        },
+    )
 }
 
 /// `getnameinfo(host, service, nil, nil, began)`: an array of names and the service's name, or `nil, error`.
@@ -77,7 +86,10 @@ fn names(call: &Call<'_>) -> Result<Values, Raise> {
     let job = move || Answer::Names(host::names(host.as_deref(), service.as_deref()));
     look_up(call, job, |answer| match answer {
         Answer::Names(Ok((names, service))) => {
-            let values = one(Table { array: names.into_iter().map(Value::from).collect(), fields: Vec::new() });
+            let values = one(Table {
+                array: names.into_iter().map(Value::from).collect(),
+                fields: Vec::new(),
+            });
             match service {
                 Some(service) => values.and(service),
                 None => values,
@@ -89,7 +101,13 @@ fn names(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `toip(host, nil, nil, nil, began)`: the first IPv4 address and an info table, or `nil, error`.
 fn to_ip(call: &Call<'_>) -> Result<Values, Raise> {
-    entry(call, |entry| entry.addresses.first().cloned().map_or(Value::Nil, Value::from))
+    entry(call, |entry| {
+        entry
+            .addresses
+            .first()
+            .cloned()
+            .map_or(Value::Nil, Value::from)
+    })
 }
 
 /// `tohostname(address, nil, nil, nil, began)`: the canonical name and an info table, or `nil, error`.
@@ -99,21 +117,31 @@ fn to_host_name(call: &Call<'_>) -> Result<Values, Raise> {
 
 fn entry(call: &Call<'_>, first: impl FnOnce(&HostEntry) -> Value) -> Result<Values, Raise> {
     let host = call.name(1)?.into_owned();
-    look_up(call, move || Answer::Entry(host::by_address_or_name(&host)), |answer| match answer {
-        Answer::Entry(Ok(entry)) => {
-            let first = first(&entry);
-            let list = |items: Vec<String>| {
-                Value::Table(Table { array: items.into_iter().map(Value::from).collect(), fields: Vec::new() })
-            };
-            let fields = vec![
-                ("name", entry.name.into()),
-                ("alias", list(entry.aliases)),
-                ("ip", list(entry.addresses)),
-            ];
-            one(first).and(Table { array: Vec::new(), fields })
-        }
-        other => unexpected(other),
-    })
+    look_up(
+        call,
+        move || Answer::Entry(host::by_address_or_name(&host)),
+        |answer| match answer {
+            Answer::Entry(Ok(entry)) => {
+                let first = first(&entry);
+                let list = |items: Vec<String>| {
+                    Value::Table(Table {
+                        array: items.into_iter().map(Value::from).collect(),
+                        fields: Vec::new(),
+                    })
+                };
+                let fields = vec![
+                    ("name", entry.name.into()),
+                    ("alias", list(entry.aliases)),
+                    ("ip", list(entry.addresses)),
+                ];
+                one(first).and(Table {
+                    array: Vec::new(),
+                    fields,
+                })
+            }
+            other => unexpected(other),
+        },
+    )
 }
 
 /// The values for a failed lookup.

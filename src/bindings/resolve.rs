@@ -72,24 +72,39 @@ impl Call<'_> {
         timeouts: &Timeouts,
         began: Option<f64>,
     ) -> Result<Option<Attempt<Answer>>, Raise> {
-        let Place::Task(task) = self.place() else { return Ok(None) };
+        let Place::Task(task) = self.place() else {
+            return Ok(None);
+        };
         let mut lookups = self.context.lookups.borrow_mut();
-        let Some(lookup) = lookups.get(&task) else { return Ok(None) };
+        let Some(lookup) = lookups.get(&task) else {
+            return Ok(None);
+        };
         if lookup.has_ended() {
             let answer = lookup.take();
             lookups.remove(&task);
-            return Ok(Some(answer.map_or(Attempt::Failed(UNANSWERED.into()), Attempt::Done)));
+            return Ok(Some(
+                answer.map_or(Attempt::Failed(UNANSWERED.into()), Attempt::Done),
+            ));
         }
         // A program that will not wait for a connection still has to wait for the address, as
         // with LuaSocket: there is nothing it could do meanwhile.
-        let limit = if timeouts.forbid_waiting() { None } else { self.time_left(timeouts, began) };
+        let limit = if timeouts.forbid_waiting() {
+            None
+        } else {
+            self.time_left(timeouts, began)
+        };
         if limit.is_some_and(|limit| limit.is_zero()) {
             lookups.remove(&task);
             return Ok(Some(Attempt::Failed(TIMEOUT.into())));
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let source = lookup.source();
-        self.context.runtime.scheduler.borrow_mut().wait_for(task, source, Direction::Read, deadline);
+        self.context.runtime.scheduler.borrow_mut().wait_for(
+            task,
+            source,
+            Direction::Read,
+            deadline,
+        );
         Ok(Some(Attempt::Again(self.again_later(timeouts, began))))
     }
 }

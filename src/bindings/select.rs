@@ -34,13 +34,19 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
                 Some((socket.number(), !socket.buffer.is_empty()))
             });
             match state {
-                Some((number, true)) if number >= 0 && direction == Direction::Read => ready[0].push(position),
+                Some((number, true)) if number >= 0 && direction == Direction::Read => {
+                    ready[0].push(position)
+                }
                 Some((number, _)) if number >= 0 => polled.push((number, direction, position)),
                 _ => {}
             }
         }
     }
-    let limit = if ready[0].is_empty() { seconds(call, 3)? } else { Some(Duration::ZERO) };
+    let limit = if ready[0].is_empty() {
+        seconds(call, 3)?
+    } else {
+        Some(Duration::ZERO)
+    };
     polled.sort_by_key(|&(number, ..)| number);
     let descriptors: Vec<_> = polled
         .iter()
@@ -67,15 +73,26 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
 /// `park_any(readers, writers, seconds, id)`: parks the task with this id (nil: the running one) until one of the sockets is ready or
 /// closed, it is woken, or the time is up (nil: never). `true`, or `nil, error`.
 fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
-    let task = if call.is_absent(4) { call.task()? } else { TaskId(call.number(4)? as usize) };
-    let deadline = if call.is_absent(3) { None } else { deadline_after(call.number(3)?) };
+    let task = if call.is_absent(4) {
+        call.task()?
+    } else {
+        TaskId(call.number(4)? as usize)
+    };
+    let deadline = if call.is_absent(3) {
+        None
+    } else {
+        deadline_after(call.number(3)?)
+    };
     let mut sources = Vec::new();
     for (argument, direction) in DIRECTIONS {
         for position in 1..=call.array_length(argument) {
             let watched = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
                 let socket = &mut *socket.borrow_mut();
-                socket.descriptor.is_some().then(|| call.context.runtime.watch_socket(socket, direction))
+                socket
+                    .descriptor
+                    .is_some()
+                    .then(|| call.context.runtime.watch_socket(socket, direction))
             });
             match watched {
                 Some(Ok(source)) => sources.push((source, direction)),
@@ -84,7 +101,11 @@ fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
             }
         }
     }
-    call.context.runtime.scheduler.borrow_mut().wait_for_any(task, sources, deadline);
+    call.context
+        .runtime
+        .scheduler
+        .borrow_mut()
+        .wait_for_any(task, sources, deadline);
     Ok(one(true))
 }
 
@@ -94,5 +115,9 @@ fn seconds(call: &Call<'_>, index: i32) -> Result<Option<Duration>, Raise> {
         return Ok(None);
     }
     let seconds = call.number(index)?;
-    Ok(if seconds < 0.0 { None } else { Duration::try_from_secs_f64(seconds).ok() })
+    Ok(if seconds < 0.0 {
+        None
+    } else {
+        Duration::try_from_secs_f64(seconds).ok()
+    })
 }

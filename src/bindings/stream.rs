@@ -20,7 +20,11 @@ const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
 /// `receive(socket, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, STREAM)?;
-    let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
+    let prefix = if call.is_absent(3) {
+        &[]
+    } else {
+        call.string(3)?
+    };
     let Some(pattern) = pattern(call, prefix.len())? else {
         // The prefix alone is as long as what was asked for.
         return Ok(one(Value::Argument(3)).and(Value::Nil).and(Value::Nil));
@@ -39,14 +43,22 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
         outcome
     });
     if let Ok(Attempt::Done(Received::InScratch(answer))) = attempt {
-        return Ok(data(Lent { bytes: LentBytes::Scratch(scratch), answer, prefix }));
+        return Ok(data(Lent {
+            bytes: LentBytes::Scratch(scratch),
+            answer,
+            prefix,
+        }));
     }
     call.context.runtime.return_scratch(scratch);
     Ok(match attempt? {
         Attempt::Done(Received::InScratch(_)) => unreachable!("handled above"),
         Attempt::Done(Received::InBuffer(found)) => {
             socket.statistics.received += found.used as f64;
-            data(Lent { bytes: LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used), answer: found.answer, prefix })
+            data(Lent {
+                bytes: LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used),
+                answer: found.answer,
+                prefix,
+            })
         }
         Attempt::Again(again) => again.values(),
         Attempt::Failed(error) => partial(socket, pattern, prefix, error),
@@ -60,7 +72,12 @@ fn data(lent: Lent) -> Values {
 }
 
 /// `nil, error, partial`: what has arrived is handed over, once.
-fn partial(socket: &mut Socket, pattern: Pattern, prefix: Option<i32>, error: impl Into<Value>) -> Values {
+fn partial(
+    socket: &mut Socket,
+    pattern: Pattern,
+    prefix: Option<i32>,
+    error: impl Into<Value>,
+) -> Values {
     let values = one(Value::Nil).and(error);
     if socket.buffer.is_empty() {
         return values.and(prefix.map_or(Value::from(""), Value::Argument));
@@ -69,7 +86,11 @@ fn partial(socket: &mut Socket, pattern: Pattern, prefix: Option<i32>, error: im
     socket.statistics.received += found.used as f64;
     let mut values = values.and(Value::Lent);
     let bytes = LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used);
-    values.lent = Some(Lent { bytes, answer: found.answer, prefix });
+    values.lent = Some(Lent {
+        bytes,
+        answer: found.answer,
+        prefix,
+    });
     values
 }
 
@@ -102,7 +123,11 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, STREAM)?;
     let data = call.string(2)?;
-    let range = byte_range(data.len(), call.number_or(3, 1.0)?, call.number_or(4, -1.0)?);
+    let range = byte_range(
+        data.len(),
+        call.number_or(3, 1.0)?,
+        call.number_or(4, -1.0)?,
+    );
     let first = range.start;
     // From the second attempt on: how many bytes are out already.
     let mut sent = call.maybe_number(6).map_or(0, |sent| sent as usize);
@@ -113,7 +138,9 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     }
 
     let socket = &mut *socket.borrow_mut();
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.send(wanted, &mut sent))?;
+    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| {
+        socket.send(wanted, &mut sent)
+    })?;
     Ok(match attempt {
         Attempt::Done(()) => one(first + sent).and(Value::Nil).and(Value::Nil),
         Attempt::Again(again) => again.values_with(sent),
@@ -124,7 +151,13 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
 /// The bytes from `i` to `j` as `string.sub` counts them: from 1, negative ones from the end.
 fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
     let length = length as f64;
-    let from_start = |index: f64| if index < 0.0 { index.trunc() + length + 1.0 } else { index.trunc() };
+    let from_start = |index: f64| {
+        if index < 0.0 {
+            index.trunc() + length + 1.0
+        } else {
+            index.trunc()
+        }
+    };
     let start = from_start(i).max(1.0);
     let end = from_start(j).min(length);
     if start > end {

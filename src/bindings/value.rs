@@ -8,14 +8,17 @@ use mlua::ffi::{self, lua_State};
 
 use super::context::Context;
 use super::object::{self, Class};
-use crate::net::socket::Socket;
 use crate::net::buffer::ReceiveBuffer;
+use crate::net::socket::Socket;
 
 /// An error to raise.
 #[derive(Debug)]
 pub(crate) enum Raise {
     /// A wrong argument.
-    Argument { index: c_int, detail: Cow<'static, str> },
+    Argument {
+        index: c_int,
+        detail: Cow<'static, str>,
+    },
     /// Anything else.
     Message(Cow<'static, str>),
 }
@@ -91,7 +94,11 @@ impl Values {
     /// `state` must be in a call of a C function that `context` belongs to, and nothing of the
     /// context may be borrowed: pushing may run the program's finalizers.
     pub(super) unsafe fn push(self, state: *mut lua_State, context: &Context) -> c_int {
-        let Values { items, count, mut lent } = self;
+        let Values {
+            items,
+            count,
+            mut lent,
+        } = self;
         for item in items.into_iter().take(count) {
             // SAFETY: as the caller vouches; there is room for a few values in every C function.
             unsafe {
@@ -146,7 +153,11 @@ impl Lent {
     /// # Safety
     /// As [`Values::push`].
     unsafe fn push(self, state: *mut lua_State, context: &Context) {
-        let Lent { bytes, answer, prefix } = self;
+        let Lent {
+            bytes,
+            answer,
+            prefix,
+        } = self;
         // SAFETY: as the caller vouches; there is room for two values.
         unsafe {
             if let Some(index) = prefix {

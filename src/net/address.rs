@@ -58,8 +58,10 @@ pub fn host_text(address: &SocketAddr) -> String {
         SocketAddr::V4(address) => address.ip().to_string(),
         SocketAddr::V6(address) if address.scope_id() == 0 => address.ip().to_string(),
         // The C library knows the names of the interfaces.
-        SocketAddr::V6(address) => dns_lookup::getnameinfo(&(*address).into(), libc::NI_NUMERICHOST)
-            .map_or_else(|_| address.ip().to_string(), |(host, _)| host),
+        SocketAddr::V6(address) => {
+            dns_lookup::getnameinfo(&(*address).into(), libc::NI_NUMERICHOST)
+                .map_or_else(|_| address.ip().to_string(), |(host, _)| host)
+        }
     }
 }
 

@@ -33,9 +33,15 @@ impl Pattern {
             Pattern::Line => {
                 let end = seen + memchr(b'\n', &bytes[seen..])?;
                 let length = drop_carriage_returns(&mut bytes[..end]);
-                Some(Found { answer: 0..length, used: end + 1 })
+                Some(Found {
+                    answer: 0..length,
+                    used: end + 1,
+                })
             }
-            Pattern::Exactly(count) => (bytes.len() >= count).then_some(Found { answer: 0..count, used: count }),
+            Pattern::Exactly(count) => (bytes.len() >= count).then_some(Found {
+                answer: 0..count,
+                used: count,
+            }),
             Pattern::All => None,
         }
     }
@@ -47,13 +53,18 @@ impl Pattern {
             Pattern::Line => drop_carriage_returns(bytes),
             Pattern::All | Pattern::Exactly(_) => used,
         };
-        Found { answer: 0..length, used }
+        Found {
+            answer: 0..length,
+            used,
+        }
     }
 }
 
 /// Moves the bytes that are not carriage returns together and returns their number.
 fn drop_carriage_returns(bytes: &mut [u8]) -> usize {
-    let Some(first) = memchr(b'\r', bytes) else { return bytes.len() };
+    let Some(first) = memchr(b'\r', bytes) else {
+        return bytes.len();
+    };
     let mut length = first;
     for index in first..bytes.len() {
         if bytes[index] != b'\r' {
@@ -86,7 +97,11 @@ impl ReceiveBuffer {
 
     /// Looks for `pattern`. The bytes stay until [`ReceiveBuffer::consume`].
     pub fn find(&mut self, pattern: Pattern) -> Option<Found> {
-        let seen = if pattern == Pattern::Line { self.seen } else { 0 };
+        let seen = if pattern == Pattern::Line {
+            self.seen
+        } else {
+            0
+        };
         let found = pattern.find(&mut self.bytes[self.start..], seen);
         if found.is_none() && pattern == Pattern::Line {
             self.seen = self.len();

@@ -29,7 +29,12 @@ pub struct Connecting {
 impl Connecting {
     /// An attempt at these addresses, in this order.
     pub fn new(addresses: Vec<SocketAddr>) -> Self {
-        Connecting { addresses: addresses.into(), pending: false, until: None, last_error: error::CLOSED.into() }
+        Connecting {
+            addresses: addresses.into(),
+            pending: false,
+            until: None,
+            last_error: error::CLOSED.into(),
+        }
     }
 }
 
@@ -53,7 +58,9 @@ impl Socket {
     /// # Errors
     /// [`Failure`]; unless it says to wait, the attempt is over.
     pub fn advance_connection(&mut self, time_left: Option<Duration>) -> Result<(), Failure> {
-        let Some(mut connecting) = self.connecting.take() else { return Err(error::CLOSED.into()) };
+        let Some(mut connecting) = self.connecting.take() else {
+            return Err(error::CLOSED.into());
+        };
         let outcome = self.step(&mut connecting, time_left);
         if matches!(outcome, Err(Failure::Blocked(_))) {
             self.connecting = Some(connecting);
@@ -63,12 +70,24 @@ impl Socket {
 
     /// When to go on with the attempt even if nothing happens: the next address is due then.
     pub fn next_address_due(&self) -> Option<Instant> {
-        let connecting = self.connecting.as_deref().filter(|connecting| connecting.addresses.len() > 1)?;
+        let connecting = self
+            .connecting
+            .as_deref()
+            .filter(|connecting| connecting.addresses.len() > 1)?;
         connecting.until
     }
 
-    fn step(&mut self, connecting: &mut Connecting, time_left: Option<Duration>) -> Result<(), Failure> {
-        let Connecting { addresses, pending, until, last_error } = connecting;
+    fn step(
+        &mut self,
+        connecting: &mut Connecting,
+        time_left: Option<Duration>,
+    ) -> Result<(), Failure> {
+        let Connecting {
+            addresses,
+            pending,
+            until,
+            last_error,
+        } = connecting;
         if self.timeouts.forbid_waiting() {
             addresses.truncate(1);
         }
@@ -103,7 +122,9 @@ impl Socket {
 
     /// Makes the descriptor fit for another address, keeping its options and its local address.
     fn abandon_connection(&mut self) {
-        let dissolved = self.open_descriptor().and_then(|descriptor| descriptor.connect(&unspecified_address()));
+        let dissolved = self
+            .open_descriptor()
+            .and_then(|descriptor| descriptor.connect(&unspecified_address()));
         if dissolved.is_err() {
             self.discard_descriptor();
         }
@@ -112,7 +133,9 @@ impl Socket {
     fn connect_to(&mut self, address: &SocketAddr) -> io::Result<()> {
         let family = Family::of(address);
         let wrong_family = self.descriptor.is_some()
-            && self.local_address().is_ok_and(|local| Family::of(&local) != family);
+            && self
+                .local_address()
+                .is_ok_and(|local| Family::of(&local) != family);
         if wrong_family {
             self.discard_descriptor();
         }
@@ -144,5 +167,8 @@ fn is_in_progress(error: &io::Error) -> bool {
 /// # Errors
 /// Those of `socket(2)`.
 pub fn new_stream(family: Family) -> io::Result<Socket> {
-    Ok(Socket::new(Some(new_descriptor(family, Type::STREAM)?), family))
+    Ok(Socket::new(
+        Some(new_descriptor(family, Type::STREAM)?),
+        family,
+    ))
 }

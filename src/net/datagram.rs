@@ -17,8 +17,12 @@ impl Socket {
     /// # Errors
     /// [`Failure`].
     pub fn send_datagram(&mut self, data: &[u8]) -> Result<usize, Failure> {
-        let Some(descriptor) = &self.descriptor else { return Err(REFUSED.into()) };
-        let sent = descriptor.send(data).map_err(|error| datagram_failure(&error, Direction::Write))?;
+        let Some(descriptor) = &self.descriptor else {
+            return Err(REFUSED.into());
+        };
+        let sent = descriptor
+            .send(data)
+            .map_err(|error| datagram_failure(&error, Direction::Write))?;
         self.statistics.sent += sent as f64;
         Ok(sent)
     }
@@ -27,7 +31,11 @@ impl Socket {
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn send_datagram_to(&mut self, data: &[u8], address: &SocketAddr) -> Result<usize, Failure> {
+    pub fn send_datagram_to(
+        &mut self,
+        data: &[u8],
+        address: &SocketAddr,
+    ) -> Result<usize, Failure> {
         let family = Family::of(address);
         let sent = self
             .open(family, Type::DGRAM)
@@ -44,13 +52,19 @@ impl Socket {
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn receive_datagram(&mut self, room: &mut [u8]) -> Result<(usize, Option<SockAddr>), Failure> {
-        let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+    pub fn receive_datagram(
+        &mut self,
+        room: &mut [u8],
+    ) -> Result<(usize, Option<SockAddr>), Failure> {
+        let Some(descriptor) = &self.descriptor else {
+            return Err(CLOSED.into());
+        };
         // SAFETY: `MaybeUninit<u8>` has the layout of `u8`, and `recv_from` never writes
         // uninitialised bytes.
         let room = unsafe { &mut *(std::ptr::from_mut(room) as *mut [MaybeUninit<u8>]) };
-        let (count, sender) =
-            descriptor.recv_from(room).map_err(|error| datagram_failure(&error, Direction::Read))?;
+        let (count, sender) = descriptor
+            .recv_from(room)
+            .map_err(|error| datagram_failure(&error, Direction::Read))?;
         self.statistics.received += count as f64;
         Ok((count, Some(sender)))
     }

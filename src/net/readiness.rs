@@ -13,7 +13,11 @@ use crate::scheduler::Direction;
 ///
 /// # Errors
 /// Those of `poll(2)`, `EINTR` included: a signal handler may want to end the program.
-pub fn wait_for(descriptor: BorrowedFd<'_>, direction: Direction, limit: Option<Duration>) -> io::Result<bool> {
+pub fn wait_for(
+    descriptor: BorrowedFd<'_>,
+    direction: Direction,
+    limit: Option<Duration>,
+) -> io::Result<bool> {
     let mut descriptors = [PollFd::from_borrowed_fd(descriptor, flags(direction))];
     Ok(poll_for(&mut descriptors, limit)? > 0)
 }
@@ -32,7 +36,10 @@ pub fn wait_for_any(
         .map(|&(descriptor, direction)| PollFd::from_borrowed_fd(descriptor, flags(direction)))
         .collect();
     poll_for(&mut polled, limit)?;
-    let ready = polled.iter().enumerate().filter(|(_, descriptor)| !descriptor.revents().is_empty());
+    let ready = polled
+        .iter()
+        .enumerate()
+        .filter(|(_, descriptor)| !descriptor.revents().is_empty());
     Ok(ready.map(|(index, _)| index).collect())
 }
 

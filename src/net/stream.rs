@@ -17,10 +17,20 @@ const CALLS_IN_A_ROW: usize = 16;
 /// The least and the most that is received at once behind bytes that wait already.
 const ROOM: Range<usize> = 8 * 1024..256 * 1024;
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd"
+))]
 const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 // Elsewhere the socket itself is told not to raise SIGPIPE, or the process ignores it.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd"
+)))]
 const SEND_FLAGS: libc::c_int = 0;
 
 /// Where a received answer lies.
@@ -40,7 +50,12 @@ impl Socket {
     ///
     /// # Errors
     /// [`Failure`]; what has arrived so far stays, see [`Socket::partial`].
-    pub fn receive(&mut self, pattern: Pattern, scratch: &mut [u8], may_block: bool) -> Result<Received, Failure> {
+    pub fn receive(
+        &mut self,
+        pattern: Pattern,
+        scratch: &mut [u8],
+        may_block: bool,
+    ) -> Result<Received, Failure> {
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
         for _ in 0..CALLS_IN_A_ROW {
             if !self.buffer.is_empty()
@@ -48,7 +63,9 @@ impl Socket {
             {
                 return Ok(Received::InBuffer(found));
             }
-            let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+            let Some(descriptor) = &self.descriptor else {
+                return Err(CLOSED.into());
+            };
             if may_block && self.drained {
                 return Err(Failure::Blocked(Direction::Read));
             }
@@ -62,7 +79,11 @@ impl Socket {
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);
-                (room, self.buffer.extend_with(room, |spare| descriptor.recv(spare)))
+                (
+                    room,
+                    self.buffer
+                        .extend_with(room, |spare| descriptor.recv(spare)),
+                )
             };
             let count = match received {
                 Ok(0) if pattern == Pattern::All && !self.buffer.is_empty() => {
@@ -121,7 +142,9 @@ impl Socket {
             if rest.is_empty() {
                 return Ok(());
             }
-            let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+            let Some(descriptor) = &self.descriptor else {
+                return Err(CLOSED.into());
+            };
             match descriptor.send_with_flags(rest, SEND_FLAGS) {
                 Ok(count) => {
                     *sent += count;
@@ -130,7 +153,11 @@ impl Socket {
                 Err(error) => return Err(Failure::from_system(&error, Direction::Write)),
             }
         }
-        if *sent == data.len() { Ok(()) } else { Err(Failure::Busy) }
+        if *sent == data.len() {
+            Ok(())
+        } else {
+            Err(Failure::Busy)
+        }
     }
 
     /// Tries to accept a connection.
@@ -138,7 +165,9 @@ impl Socket {
     /// # Errors
     /// [`Failure`]. Handshakes that were aborted are skipped.
     pub fn accept(&mut self) -> Result<Socket, Failure> {
-        let Some(descriptor) = &self.descriptor else { return Err(CLOSED.into()) };
+        let Some(descriptor) = &self.descriptor else {
+            return Err(CLOSED.into());
+        };
         loop {
             match accept_nonblocking(descriptor) {
                 Ok(accepted) => return Ok(Socket::new(Some(accepted), self.family)),
@@ -157,7 +186,9 @@ impl Socket {
     pub fn bind_to(&mut self, address: &SocketAddr, kind: socket2::Type) -> Result<(), Failure> {
         let had_descriptor = self.descriptor.is_some();
         let family = Family::of(address);
-        let bound = self.open(family, kind).and_then(|descriptor| descriptor.bind(&(*address).into()));
+        let bound = self
+            .open(family, kind)
+            .and_then(|descriptor| descriptor.bind(&(*address).into()));
         match bound {
             Ok(()) => {
                 self.family = family;
@@ -181,15 +212,26 @@ pub fn is_exhausted(text: &str) -> bool {
         .any(|&code| error::errno_text(code) == text)
 }
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd"
+))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     use rustix::net::SocketFlags;
     // One system call where socket2 needs two.
-    let accepted = rustix::net::accept_with(descriptor, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let accepted =
+        rustix::net::accept_with(descriptor, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     Ok(accepted.into())
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "netbsd"
+)))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     let (accepted, _) = descriptor.accept()?;
     accepted.set_nonblocking(true)?;

@@ -180,9 +180,16 @@ impl Scheduler {
 
     /// Removes a task that ended or was cancelled. Unknown ids are ignored.
     pub fn remove(&mut self, task: TaskId) {
-        let Some(entry) = self.tasks.get(task.0) else { return };
-        let awaited = entry.waits.map(|index| self.waits.get(index)).filter(|wait| wait.exclusive);
-        let place = entry.turn.or(awaited.map(|wait| (wait.source, wait.direction)));
+        let Some(entry) = self.tasks.get(task.0) else {
+            return;
+        };
+        let awaited = entry
+            .waits
+            .map(|index| self.waits.get(index))
+            .filter(|wait| wait.exclusive);
+        let place = entry
+            .turn
+            .or(awaited.map(|wait| (wait.source, wait.direction)));
         self.end_waits(task);
         self.release_turn(task);
         let removed = self.tasks.remove(task.0);
@@ -256,7 +263,11 @@ impl Scheduler {
         while self.left_in_round > 0 {
             self.left_in_round -= 1;
             let (id, serial) = self.ready.pop_front()?;
-            let Some(task) = self.tasks.get_mut(id.0).filter(|task| task.serial == serial) else {
+            let Some(task) = self
+                .tasks
+                .get_mut(id.0)
+                .filter(|task| task.serial == serial)
+            else {
                 continue; // removed while it was ready
             };
             if let Status::Ready(reason) = task.status {
@@ -282,10 +293,20 @@ impl Scheduler {
     /// Parks a task until `source` is ready in `direction`, closed, or `deadline` has passed.
     ///
     /// The task is going to consume what it waits for: see rule 3.
-    pub fn wait_for(&mut self, task: TaskId, source: SourceId, direction: Direction, deadline: Option<Instant>) {
+    pub fn wait_for(
+        &mut self,
+        task: TaskId,
+        source: SourceId,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) {
         let holds_turn = self.tasks[task.0].turn == Some((source, direction));
         self.park(task, deadline);
-        let place = if holds_turn { Place::Front } else { Place::Back };
+        let place = if holds_turn {
+            Place::Front
+        } else {
+            Place::Back
+        };
         self.enqueue(task, source, direction, true, place);
     }
 
@@ -350,14 +371,24 @@ impl Scheduler {
     pub fn add_source(&mut self) -> SourceId {
         let generation = self.next_generation;
         self.next_generation = self.next_generation.wrapping_add(1);
-        let index = self.sources.insert(Source { generation, read: Queue::default(), write: Queue::default() });
-        SourceId { index: u32::try_from(index).expect("fewer than 2^32 sources"), generation }
+        let index = self.sources.insert(Source {
+            generation,
+            read: Queue::default(),
+            write: Queue::default(),
+        });
+        SourceId {
+            index: u32::try_from(index).expect("fewer than 2^32 sources"),
+            generation,
+        }
     }
 
     /// Removes a source and wakes every task that waits for it.
     pub fn remove_source(&mut self, source: SourceId) {
         for direction in [Direction::Read, Direction::Write] {
-            while let Some(head) = self.source(source).and_then(|entry| entry.queue(direction).head()) {
+            while let Some(head) = self
+                .source(source)
+                .and_then(|entry| entry.queue(direction).head())
+            {
                 let task = self.waits.get(head).task;
                 self.rouse(task, Reason::Ready);
             }
@@ -370,7 +401,10 @@ impl Scheduler {
     /// The source that an event's key stands for, unless it is gone.
     pub fn source_of_key(&self, key: usize) -> Option<SourceId> {
         let index = key & ((1 << INDEX_BITS) - 1);
-        let source = SourceId { index: index as u32, generation: self.sources.get(index)?.generation };
+        let source = SourceId {
+            index: index as u32,
+            generation: self.sources.get(index)?.generation,
+        };
         (source.key() == key).then_some(source)
     }
 
@@ -384,7 +418,9 @@ impl Scheduler {
             wanted |= has_turn;
             let Some(head) = queue.head() else { break };
             wanted = true;
-            let Wait { task, exclusive, .. } = *self.waits.get(head);
+            let Wait {
+                task, exclusive, ..
+            } = *self.waits.get(head);
             if exclusive && has_turn {
                 break;
             }
@@ -399,7 +435,8 @@ impl Scheduler {
 
     /// Whether some task waits for `source` in `direction`.
     pub fn is_awaited(&mut self, source: SourceId, direction: Direction) -> bool {
-        self.source(source).is_some_and(|entry| !entry.queue(direction).is_empty())
+        self.source(source)
+            .is_some_and(|entry| !entry.queue(direction).is_empty())
     }
 
     /// Whether `task` may use `source` now, or has to queue behind others that wait for it.
@@ -415,7 +452,9 @@ impl Scheduler {
 
     /// Ends the turn of a task whose operation is over.
     pub fn release_turn(&mut self, task: TaskId) {
-        let Some((source, direction)) = self.tasks[task.0].turn.take() else { return };
+        let Some((source, direction)) = self.tasks[task.0].turn.take() else {
+            return;
+        };
         if let Some(entry) = self.source(source) {
             let queue = entry.queue(direction);
             if queue.turn == Some(task) {
@@ -464,7 +503,10 @@ impl Scheduler {
 
     /// The earliest deadline of any alarm.
     pub fn earliest_alarm(&self) -> Option<Instant> {
-        self.alarms.iter().filter_map(|(_, &timer)| self.timers.deadline(timer)).min()
+        self.alarms
+            .iter()
+            .filter_map(|(_, &timer)| self.timers.deadline(timer))
+            .min()
     }
 
     /// The earliest deadline of any task or alarm.
@@ -475,11 +517,23 @@ impl Scheduler {
     // Inside
 
     fn source(&mut self, source: SourceId) -> Option<&mut Source> {
-        self.sources.get_mut(source.index()).filter(|entry| entry.generation == source.generation)
+        self.sources
+            .get_mut(source.index())
+            .filter(|entry| entry.generation == source.generation)
     }
 
-    fn enqueue(&mut self, task: TaskId, source: SourceId, direction: Direction, exclusive: bool, place: Place) {
-        let Some(entry) = self.sources.get_mut(source.index()).filter(|entry| entry.generation == source.generation)
+    fn enqueue(
+        &mut self,
+        task: TaskId,
+        source: SourceId,
+        direction: Direction,
+        exclusive: bool,
+        place: Place,
+    ) {
+        let Some(entry) = self
+            .sources
+            .get_mut(source.index())
+            .filter(|entry| entry.generation == source.generation)
         else {
             return;
         };

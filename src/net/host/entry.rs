@@ -22,7 +22,9 @@ pub struct HostEntry {
 /// # Errors
 /// `host not found`, or the C library's text.
 pub fn by_address_or_name(host: &str) -> Result<HostEntry, Text> {
-    let Ok(host) = CString::new(host) else { return Err("host not found".into()) };
+    let Ok(host) = CString::new(host) else {
+        return Err("host not found".into());
+    };
     look_up(&host)
 }
 
@@ -36,7 +38,10 @@ fn database_error(code: c_int) -> Text {
         HOST_NOT_FOUND => "host not found".into(),
         NETDB_INTERNAL => error::system_error(&std::io::Error::last_os_error()),
         // SAFETY: `hstrerror` returns a string constant for any code.
-        _ => unsafe { CStr::from_ptr(libc::hstrerror(code)) }.to_string_lossy().into_owned().into(),
+        _ => unsafe { CStr::from_ptr(libc::hstrerror(code)) }
+            .to_string_lossy()
+            .into_owned()
+            .into(),
     }
 }
 
@@ -100,7 +105,16 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
                 )
             },
             // SAFETY: as above.
-            None => unsafe { gethostbyname_r(host.as_ptr(), &mut entry, space, size, &mut result, &mut code) },
+            None => unsafe {
+                gethostbyname_r(
+                    host.as_ptr(),
+                    &mut entry,
+                    space,
+                    size,
+                    &mut result,
+                    &mut code,
+                )
+            },
         };
         if status == libc::ERANGE {
             buffer.resize(2 * size, 0);
@@ -118,12 +132,20 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
 fn look_up(host: &CStr) -> Result<HostEntry, Text> {
     unsafe extern "C" {
         fn gethostbyname(name: *const c_char) -> *mut libc::hostent;
-        fn gethostbyaddr(address: *const c_void, length: libc::socklen_t, family: c_int) -> *mut libc::hostent;
+        fn gethostbyaddr(
+            address: *const c_void,
+            length: libc::socklen_t,
+            family: c_int,
+        ) -> *mut libc::hostent;
     }
     let result = match numeric(host) {
         // SAFETY: the pointers are valid for the call. These systems keep the result per thread.
         Some(address) => unsafe {
-            gethostbyaddr(ptr::from_ref(&address).cast(), size_of::<libc::in_addr>() as _, libc::AF_INET)
+            gethostbyaddr(
+                ptr::from_ref(&address).cast(),
+                size_of::<libc::in_addr>() as _,
+                libc::AF_INET,
+            )
         },
         // SAFETY: as above.
         None => unsafe { gethostbyname(host.as_ptr()) },
@@ -146,7 +168,9 @@ unsafe fn copy(entry: &libc::hostent) -> HostEntry {
             copied.name = CStr::from_ptr(entry.h_name).to_string_lossy().into_owned();
         }
         for alias in list(entry.h_aliases) {
-            copied.aliases.push(CStr::from_ptr(alias).to_string_lossy().into_owned());
+            copied
+                .aliases
+                .push(CStr::from_ptr(alias).to_string_lossy().into_owned());
         }
         if entry.h_addrtype == libc::AF_INET {
             for address in list(entry.h_addr_list) {
@@ -189,6 +213,9 @@ mod tests {
     #[test]
     fn unknown_names_are_not_found() {
         assert!(by_address_or_name("no-such-host.invalid").is_err());
-        assert_eq!(by_address_or_name("nul\0byte"), Err("host not found".into()));
+        assert_eq!(
+            by_address_or_name("nul\0byte"),
+            Err("host not found".into())
+        );
     }
 }
