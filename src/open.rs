@@ -10,6 +10,7 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.channel", include_str!("lua/channel.lua")),
     ("cosock.coroutine", include_str!("lua/coroutine.lua")),
     ("cosock.deadlock", include_str!("lua/deadlock.lua")),
+    ("cosock.link", include_str!("lua/link.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),

@@ -9,16 +9,20 @@ use crate::net::address::{self, Family};
 use crate::net::error;
 
 /// Functions of TCP objects.
-pub(super) const TCP_FUNCTIONS: &[Function] = &functions(TCP, CLIENT, TCP);
+pub(super) const TCP_FUNCTIONS: &[Function] = &functions(TCP, TCP);
 /// Functions of UDP objects.
-pub(super) const UDP_FUNCTIONS: &[Function] = &functions(UDP, UDP, UDP_CONNECTED);
+pub(super) const UDP_FUNCTIONS: &[Function] = &functions(UDP, UDP_CONNECTED);
+/// Functions of connected streams, which count bytes.
+pub(super) const STREAM_FUNCTIONS: &[Function] = &[
+    Function::direct("getstats", get_statistics).of(CLIENT),
+    Function::direct("setstats", set_statistics).of(CLIENT),
+];
 
 const CLIENT: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
 const UDP_CONNECTED: Accepted = Accepted(&[Class::UdpConnected], "udp{connected}");
 
-/// The functions of a family: of which classes they are, those that count bytes, and those that
-/// have a peer.
-const fn functions(any: Accepted, counting: Accepted, with_peer: Accepted) -> [Function; 12] {
+/// The functions of a family: of which classes they are, and of which those that have a peer.
+const fn functions(any: Accepted, with_peer: Accepted) -> [Function; 10] {
     [
         Function::direct("close", close).of(any),
         Function::direct("dirty", dirty).of(any),
@@ -31,8 +35,6 @@ const fn functions(any: Accepted, counting: Accepted, with_peer: Accepted) -> [F
             .of(any)
             .with_strings(&[3]),
         Function::direct("gettimeout", get_timeout).of(any),
-        Function::direct("getstats", get_statistics).of(counting),
-        Function::direct("setstats", set_statistics).of(counting),
         Function::direct("tostring", to_string),
     ]
 }

@@ -71,6 +71,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
             &[
                 tcp::FUNCTIONS,
                 common::TCP_FUNCTIONS,
+                common::STREAM_FUNCTIONS,
                 option::TCP_FUNCTIONS,
                 stream::FUNCTIONS,
             ],

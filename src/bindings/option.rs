@@ -1,10 +1,12 @@
 //! `setoption` and `getoption`.
 
+use std::ffi::CString;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::call::{Call, Function};
 use super::object::{Accepted, TCP, UDP};
 use super::value::{Raise, Table, Value, Values, failed, nothing, one};
+use crate::net::address::parse_ipv4;
 use crate::net::error;
 use crate::net::options::{self, Shape, SocketOption, Value as OptionValue};
 
@@ -86,14 +88,14 @@ fn find(
         })
 }
 
-/// Where the fields of a value that is a table are.
+/// Where the value is, and the fields of one that is a table.
+const VALUE: i32 = 3;
 const ON: i32 = 4;
 const TIMEOUT: i32 = 5;
 const GROUP: i32 = 6;
 const INTERFACE: i32 = 7;
 
 fn value(call: &Call<'_>, shape: Shape) -> Result<OptionValue, Raise> {
-    const VALUE: i32 = 3;
     let is_boolean = |index| call.kind(index) == mlua::ffi::LUA_TBOOLEAN;
     let table = || match call.kind(VALUE) {
         mlua::ffi::LUA_TTABLE => Ok(()),
@@ -119,7 +121,7 @@ fn value(call: &Call<'_>, shape: Shape) -> Result<OptionValue, Raise> {
         }
         Shape::Interface => Ok(OptionValue::Interface(call.string(VALUE)?.to_vec())),
         Shape::Address => {
-            let text = call.string(VALUE)?;
+            let text = text(call, VALUE).ok_or_else(|| call.type_error(VALUE, "string"))?;
             let address = address(text).ok_or_else(|| call.argument_error(VALUE, "ip expected"))?;
             Ok(OptionValue::Address(address))
         }
@@ -136,7 +138,7 @@ fn value(call: &Call<'_>, shape: Shape) -> Result<OptionValue, Raise> {
         Shape::Membership6 => {
             table()?;
             let group = field_text(call, GROUP, "string 'multiaddr' field expected")?;
-            let group: Ipv6Addr = std::str::from_utf8(group)
+            let group: Ipv6Addr = String::from_utf8(group)
                 .ok()
                 .and_then(|text| text.parse().ok())
                 .ok_or_else(|| call.argument_error(VALUE, "invalid 'multiaddr' ip address"))?;
@@ -161,21 +163,27 @@ fn field_number(
     blamed: i32,
     detail: &'static str,
 ) -> Result<f64, Raise> {
-    match call.kind(index) {
-        mlua::ffi::LUA_TNUMBER => call.number(index),
-        _ => Err(call.argument_error(blamed, detail)),
-    }
+    call.maybe_number(index)
+        .ok_or_else(|| call.argument_error(blamed, detail))
 }
 
-fn field_text<'a>(call: &'a Call<'_>, index: i32, detail: &'static str) -> Result<&'a [u8], Raise> {
-    call.maybe_string(index)
-        .ok_or_else(|| call.argument_error(3, detail))
+fn field_text(call: &Call<'_>, index: i32, detail: &'static str) -> Result<Vec<u8>, Raise> {
+    text(call, index).ok_or_else(|| call.argument_error(VALUE, detail))
+}
+
+/// A string, or a number as a string.
+fn text(call: &Call<'_>, index: i32) -> Option<Vec<u8>> {
+    let text = call.maybe_string(index).map(<[u8]>::to_vec);
+    text.or_else(|| {
+        call.maybe_number(index)
+            .map(|number| number.to_string().into_bytes())
+    })
 }
 
 /// An IPv4 address; `"*"` is any.
-fn address(text: &[u8]) -> Option<Ipv4Addr> {
+fn address(text: Vec<u8>) -> Option<Ipv4Addr> {
     if text == b"*" {
         return Some(Ipv4Addr::UNSPECIFIED);
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    parse_ipv4(&CString::new(text).ok()?)
 }

@@ -132,7 +132,8 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     // From the second attempt on: how many bytes are out already.
     let mut sent = call.maybe_number(6).map_or(0, |sent| sent as usize);
     let began = call.maybe_number(BEGAN);
-    let wanted = &data[range];
+    // An empty range may lie anywhere.
+    let wanted = data.get(range).unwrap_or_default();
     if wanted.is_empty() {
         return Ok(one(first).and(Value::Nil).and(Value::Nil));
     }

@@ -22,6 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("in_task", |call| {
         Ok(one(matches!(call.place(), Place::Task(_))))
     }),
+    Function::direct("is_outside", |call| Ok(one(call.place() == Place::Outside))),
     Function::wrapped("check_task", |call| call.task().map(|_| nothing())),
     Function::direct("is_socket", |call| Ok(one(call.any_socket(1).is_some()))),
     Function::direct("facts", facts),

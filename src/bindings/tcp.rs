@@ -31,7 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::attempted("bind", bind).with_strings(&[2, 3]),
     Function::attempted("connect", connect).with_strings(&[2, 3]),
     Function::direct("listen", listen),
-    Function::direct("shutdown", shutdown),
+    Function::direct("shutdown", shutdown).with_strings(&[2]),
 ];
 
 const MASTER: Accepted = Accepted(&[Class::TcpMaster], "tcp{master}");

@@ -157,6 +157,10 @@ fn receive_any(call: &Call<'_>, with_sender: bool) -> Result<Values, Raise> {
     }
     let began = call.maybe_number(BEGAN);
     let socket = &mut *socket.borrow_mut();
+    if with_sender && began.is_none() && socket.descriptor.is_none() {
+        // LuaSocket's text: it asks for the name of an address that nobody has filled in.
+        return Ok(failed("ai_family not supported"));
+    }
     let size = size as usize;
     // The scratch buffer holds any datagram there is.
     let mut room = call.context.runtime.take_scratch();

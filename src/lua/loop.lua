@@ -37,7 +37,10 @@ end
 ---@param err any
 local function fail(task, err)
   local thread = task._thread
-  local traceback = debug.traceback(thread)
+  if not thread then
+    return -- cancelled by what it waited for
+  end
+  local traceback, name = debug.traceback(thread), tostring(task)
   forget(task)
   leave()
   if close then
@@ -46,7 +49,7 @@ local function fail(task, err)
   if error_handler then
     error_handler(err, task, traceback)
   else
-    error(("task '%s' raised: %s\n%s"):format(tostring(task), tostring(err), traceback), 0)
+    error(("task '%s' raised: %s\n%s"):format(name, tostring(err), traceback), 0)
   end
 end
 
@@ -79,11 +82,13 @@ local function settle(task, ok, first, second, third)
   local begun, record = pcall(wait.new, task, first, second, third)
   if not begun then
     return fail(task, record)
+  elseif not task._thread then
+    return record:release() -- cancelled by one of the objects
   end
   local advanced, done, recvr, sendr, err = pcall(advance_raw, task, record, false)
   if not advanced then
     return fail(task, done)
-  elseif done then
+  elseif done and task._thread then
     -- Ready at once: it goes on with the next turn.
     task._results = { recvr, sendr, err }
     scheduler.ready_again(task._id)
@@ -101,7 +106,7 @@ local function step(task, timed_out)
       local advanced, done, recvr, sendr, err = pcall(advance_raw, task, task._wait, timed_out)
       if not advanced then
         return fail(task, done)
-      elseif not done then
+      elseif not done or not task._thread then
         return
       end
       results = { recvr, sendr, err }
@@ -119,7 +124,7 @@ end
 --- Raises if a task raises and no error handler is set (the other tasks stay, and a later `run` goes
 --- on with them), if tasks are left of which nothing can ever wake one, and if a task calls it.
 function M.run()
-  if scheduler.in_task() then
+  if not scheduler.is_outside() then
     error("cosock.run was called inside a task: it is running already", 2)
   end
   while true do

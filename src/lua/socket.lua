@@ -52,8 +52,10 @@ function M.__unload() end
 ---@return any ...
 function M.skip(count, ...)
   local number = tonumber(count)
-  if not number or number ~= math.floor(number) then
+  if not number then
     error(("bad argument #1 to 'skip' (number expected, got %s)"):format(type(count)), 2)
+  elseif number ~= math.floor(number) then
+    error("bad argument #1 to 'skip' (number has no integer representation)", 2)
   end
   if number < 0 then
     -- As LuaSocket: -1 is everything with the count itself.
@@ -64,6 +66,18 @@ end
 
 --- The makers of objects by family.
 local FAMILIES = { unspec = "tcp", inet = "tcp4", inet6 = "tcp6" }
+
+--- Raises if an argument of a function that connects is neither a string nor a number.
+local function check(name, address, port, local_address, local_port)
+  local arguments = { address, port, local_address, local_port }
+  for position = 1, 4 do
+    local kind = type(arguments[position])
+    local is_missing = kind == "nil" and position > 2
+    if kind ~= "string" and kind ~= "number" and not is_missing then
+      error(("bad argument #%d to '%s' (string expected, got %s)"):format(position, name, kind), 3)
+    end
+  end
+end
 
 --- A connected client.
 local function connect(make, address, port, local_address, local_port)
@@ -99,6 +113,7 @@ end
 ---@return cosock.Tcp? client
 ---@return string? error
 function M.connect(address, port, local_address, local_port, family)
+  check("connect", address, port, local_address, local_port)
   local make = FAMILIES[family or "unspec"]
   if not make then
     error(("bad argument #5 to 'connect' (invalid option '%s')"):format(tostring(family)), 2)
@@ -114,6 +129,7 @@ end
 ---@return cosock.Tcp? client
 ---@return string? error
 function M.connect4(address, port, local_address, local_port)
+  check("connect", address, port, local_address, local_port)
   return connect("tcp4", address, port, local_address, local_port)
 end
 
@@ -125,6 +141,7 @@ end
 ---@return cosock.Tcp? client
 ---@return string? error
 function M.connect6(address, port, local_address, local_port)
+  check("connect", address, port, local_address, local_port)
   return connect("tcp6", address, port, local_address, local_port)
 end
 
@@ -135,6 +152,8 @@ end
 ---@return cosock.Tcp? server
 ---@return string? error
 function M.bind(host, port, backlog)
+  check("getaddrinfo", host, "") -- as LuaSocket names it
+  check("bind", host, port)
   if host == "*" then
     host = "0.0.0.0"
   end

@@ -6,12 +6,12 @@
 
 local require, native = ...
 
+local links = require "cosock.link"
 local waiting = require "cosock.waiting"
 
 local scheduler = native.task
 local clock, wake, is_socket = scheduler.clock, scheduler.wake, scheduler.is_socket
 local poll, park_any = native.select.poll, native.select.park_any
-local getfd = native.tcp.getfd
 
 local M = {}
 
@@ -22,6 +22,7 @@ local M = {}
 ---@field package sockets table[]  for each list, the sockets in it
 ---@field package owners table[]  for each socket, the object that stands for it
 ---@field package ready table[]  for each list, the set of objects that are ready
+---@field package watched table<function, cosock.Link>  the wakers that channels were given
 ---@field package deadline number?  on the scheduler's clock
 ---@field package active boolean  whether it has not ended
 local Wait = {}
@@ -79,6 +80,7 @@ function M.new(task, recvt, sendt, timeout)
     sockets = { {}, {} },
     owners = { {}, {} },
     ready = { {}, {} },
+    watched = {},
     deadline = seconds and clock() + seconds,
     active = true,
   }, Wait)
@@ -100,7 +102,12 @@ function Wait:subscribe()
         error(("bad argument #%d to 'select' (element %d cannot be waited for: %s without setwaker)"):format(
           list, index, type(object)), 0)
       end
-      if has_setwaker then
+      local link = list == 1 and links.of(object)
+      if link then
+        local waker = self:waker(list, object)
+        self.watched[waker] = link
+        link:watch(waker)
+      elseif has_setwaker then
         object:setwaker(kind, self:waker(list, object))
       end
       if socket then
@@ -137,7 +144,7 @@ function Wait:look()
     end
     local open = self.open and self.open[list]
     for position, socket in ipairs(self.sockets[list]) do
-      if open and open[position] and getfd(socket) < 0 then
+      if open and open[position] and socket:getfd() < 0 then
         self:mark(list, position)
       end
     end
@@ -202,7 +209,7 @@ function Wait:note_open_sockets()
   self.open = { {}, {} }
   for list = 1, 2 do
     for position, socket in ipairs(self.sockets[list]) do
-      self.open[list][position] = getfd(socket) >= 0
+      self.open[list][position] = socket:getfd() >= 0
     end
   end
 end
@@ -219,10 +226,13 @@ function Wait:release()
   for list = 1, 2 do
     for _, object in ipairs(self.lists[list]) do
       local _, has_setwaker = inspect(object)
-      if has_setwaker then
+      if has_setwaker and not (list == 1 and links.of(object)) then
         object:setwaker(KINDS[list], nil)
       end
     end
+  end
+  for waker, link in pairs(self.watched) do
+    link:unwatch(waker)
   end
 end
 

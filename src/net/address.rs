@@ -1,6 +1,7 @@
 //! Address families, and addresses as text.
 
-use std::net::SocketAddr;
+use std::ffi::{CStr, c_char, c_int};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, SockAddr};
 
@@ -62,6 +63,25 @@ pub fn host_text(address: &SocketAddr) -> String {
             dns_lookup::getnameinfo(&(*address).into(), libc::NI_NUMERICHOST)
                 .map_or_else(|_| address.ip().to_string(), |(host, _)| host)
         }
+    }
+}
+
+unsafe extern "C" {
+    fn inet_aton(text: *const c_char, address: *mut libc::in_addr) -> c_int;
+}
+
+/// The IPv4 address that `text` is, in any of the forms that C knows: `127.1` is one.
+pub fn parse_ipv4(text: &CStr) -> Option<Ipv4Addr> {
+    let mut address = libc::in_addr { s_addr: 0 };
+    // SAFETY: both pointers are valid for the call.
+    let valid = unsafe { inet_aton(text.as_ptr(), &mut address) } != 0;
+    valid.then(|| Ipv4Addr::from(u32::from_be(address.s_addr)))
+}
+
+/// An IPv4 address as the C library takes it.
+pub fn to_c(address: Ipv4Addr) -> libc::in_addr {
+    libc::in_addr {
+        s_addr: u32::from(address).to_be(),
     }
 }
 

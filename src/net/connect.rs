@@ -18,6 +18,8 @@ use crate::scheduler::Direction;
 pub struct Connecting {
     /// The addresses not given up yet.
     addresses: VecDeque<SocketAddr>,
+    /// Whether none of them has been tried yet.
+    fresh: bool,
     /// Whether the first of them is being connected to.
     pending: bool,
     /// When to give up on the first of them if there are others.
@@ -31,6 +33,7 @@ impl Connecting {
     pub fn new(addresses: Vec<SocketAddr>) -> Self {
         Connecting {
             addresses: addresses.into(),
+            fresh: true,
             pending: false,
             until: None,
             last_error: error::CLOSED.into(),
@@ -84,6 +87,7 @@ impl Socket {
     ) -> Result<(), Failure> {
         let Connecting {
             addresses,
+            fresh,
             pending,
             until,
             last_error,
@@ -97,6 +101,10 @@ impl Socket {
             } else {
                 let share = time_left.map(|left| left / addresses.len() as u32);
                 *until = share.and_then(|share| Instant::now().checked_add(share));
+                if std::mem::take(fresh) && self.family == Family::Unspecified {
+                    // What an earlier attempt that failed has left is of no use.
+                    self.discard_descriptor();
+                }
                 self.connect_to(address)
             };
             match outcome {
@@ -106,13 +114,19 @@ impl Socket {
                 }
                 Err(error) if is_in_progress(&error) => {
                     *pending = true;
+                    if self.timeouts.forbid_waiting() {
+                        // The program goes on with this descriptor whatever becomes of it.
+                        self.family = Family::of(address);
+                    }
                     if addresses.len() == 1 || until.is_none_or(|until| Instant::now() < until) {
                         return Err(Failure::Blocked(Direction::Write));
                     }
                     *last_error = error::TIMEOUT.into();
-                    self.abandon_connection();
                 }
                 Err(error) => *last_error = error::system_error(&error),
+            }
+            if addresses.len() > 1 {
+                self.abandon_connection();
             }
             addresses.pop_front();
             *pending = false;

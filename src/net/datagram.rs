@@ -37,6 +37,10 @@ impl Socket {
         address: &SocketAddr,
     ) -> Result<usize, Failure> {
         let family = Family::of(address);
+        if self.descriptor.is_none() && self.family != Family::Unspecified {
+            // It was closed; only what was never open is opened by its first use.
+            return Err(REFUSED.into());
+        }
         let sent = self
             .open(family, Type::DGRAM)
             .and_then(|descriptor| descriptor.send_to(data, &(*address).into()))

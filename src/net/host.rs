@@ -71,8 +71,8 @@ impl Query {
             socktype: self.kind.into(),
             protocol: 0,
         };
-        let service = self.service.as_deref().unwrap_or("0");
-        let found = dns_lookup::getaddrinfo(self.host.as_deref(), Some(service), Some(hints))?;
+        let found =
+            dns_lookup::getaddrinfo(self.host.as_deref(), self.service.as_deref(), Some(hints))?;
         Ok(found.flatten().map(|entry| entry.sockaddr).collect())
     }
 }

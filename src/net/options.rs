@@ -8,6 +8,8 @@ use std::os::fd::AsRawFd;
 use libc::{c_int, c_void, socklen_t};
 use socket2::Socket as Descriptor;
 
+use super::address::to_c;
+
 /// How an option's value looks to a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -363,12 +365,12 @@ impl SocketOption {
                 },
             ),
             Value::Interface(name) => self.write_bytes(socket, name),
-            Value::Address(address) => self.write(socket, &in_addr(*address)),
+            Value::Address(address) => self.write(socket, &to_c(*address)),
             Value::Membership { group, interface } => self.write(
                 socket,
                 &libc::ip_mreq {
-                    imr_multiaddr: in_addr(*group),
-                    imr_interface: in_addr(*interface),
+                    imr_multiaddr: to_c(*group),
+                    imr_interface: to_c(*interface),
                 },
             ),
             Value::Membership6 { group, interface } => self.write(
@@ -480,11 +482,5 @@ impl SocketOption {
         } else {
             Err(io::Error::last_os_error())
         }
-    }
-}
-
-fn in_addr(address: Ipv4Addr) -> libc::in_addr {
-    libc::in_addr {
-        s_addr: u32::from(address).to_be(),
     }
 }

@@ -184,23 +184,16 @@ impl Socket {
     /// # Errors
     /// The system's.
     pub fn bind_to(&mut self, address: &SocketAddr, kind: socket2::Type) -> Result<(), Failure> {
-        let had_descriptor = self.descriptor.is_some();
         let family = Family::of(address);
-        let bound = self
-            .open(family, kind)
-            .and_then(|descriptor| descriptor.bind(&(*address).into()));
-        match bound {
-            Ok(()) => {
-                self.family = family;
-                Ok(())
-            }
-            Err(error) => {
-                if !had_descriptor {
-                    self.descriptor = None;
-                }
-                Err(Failure::Error(error::system_error(&error)))
-            }
+        if self.family == Family::Unspecified {
+            // What an earlier attempt that failed has left may be of the other family.
+            self.discard_descriptor();
         }
+        self.open(family, kind)
+            .and_then(|descriptor| descriptor.bind(&(*address).into()))
+            .map_err(|error| Failure::Error(error::system_error(&error)))?;
+        self.family = family;
+        Ok(())
     }
 }
 

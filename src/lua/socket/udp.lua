@@ -15,8 +15,8 @@ local try_receive_from = udp.receivefrom
 local M = {}
 
 for _, name in ipairs {
-  "close", "dirty", "getfamily", "getfd", "getoption", "getpeername", "getsockname", "getstats",
-  "gettimeout", "setfd", "setstats", "settimeout",
+  "close", "dirty", "getfamily", "getfd", "getoption", "getpeername", "getsockname", "gettimeout",
+  "setfd", "settimeout",
 } do
   M[name] = udp[name]
 end

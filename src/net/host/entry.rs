@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::net::Ipv4Addr;
 use std::ptr;
 
+use super::super::address;
 use super::super::error::{self, Text};
 
 /// A host's canonical name, its other names and its IPv4 addresses.
@@ -45,17 +46,6 @@ fn database_error(code: c_int) -> Text {
     }
 }
 
-unsafe extern "C" {
-    fn inet_aton(text: *const c_char, address: *mut libc::in_addr) -> c_int;
-}
-
-/// The IPv4 address that `text` is, in any of the forms that C knows.
-fn numeric(text: &CStr) -> Option<libc::in_addr> {
-    let mut address = libc::in_addr { s_addr: 0 };
-    // SAFETY: both pointers are valid for the call.
-    (unsafe { inet_aton(text.as_ptr(), &mut address) } != 0).then_some(address)
-}
-
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn look_up(host: &CStr) -> Result<HostEntry, Text> {
     unsafe extern "C" {
@@ -90,7 +80,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
         let mut result = ptr::null_mut();
         let mut code = 0;
         let (space, size) = (buffer.as_mut_ptr(), buffer.len());
-        let status = match numeric(host) {
+        let status = match address::parse_ipv4(host).map(address::to_c) {
             // SAFETY: every pointer is valid for the call, and `size` is that of the buffer.
             Some(address) => unsafe {
                 gethostbyaddr_r(
@@ -138,7 +128,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
             family: c_int,
         ) -> *mut libc::hostent;
     }
-    let result = match numeric(host) {
+    let result = match address::parse_ipv4(host).map(address::to_c) {
         // SAFETY: the pointers are valid for the call. These systems keep the result per thread.
         Some(address) => unsafe {
             gethostbyaddr(
