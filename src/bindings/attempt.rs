@@ -44,15 +44,23 @@ pub(crate) struct Again {
 impl Again {
     /// What Lua sees of it.
     pub(crate) fn values(self) -> Values {
-        one(Value::Nil)
+        let values = one(Value::Nil)
             .and(Value::Nil)
-            .and(Value::Float(self.began))
-            .and(self.blocked)
+            .and(Value::Float(self.began));
+        if self.blocked {
+            values.and(true)
+        } else {
+            values
+        }
     }
 
     /// The same with the progress made so far at the end: `nil, nil, began, blocked, progress`.
     pub(crate) fn values_with(self, progress: impl Into<Value>) -> Values {
-        self.values().and(progress)
+        one(Value::Nil)
+            .and(Value::Nil)
+            .and(Value::Float(self.began))
+            .and(self.blocked)
+            .and(progress)
     }
 }
 

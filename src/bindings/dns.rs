@@ -58,7 +58,7 @@ fn addresses(call: &Call<'_>) -> Result<Values, Raise> {
         |answer| match answer {
             Answer::HostAddresses(Ok(found)) => {
                 let array = found.into_iter().map(|HostAddress { family, address }| {
-                    Value::Table(Table {
+                    Value::from(Table {
                         array: Vec::new(),
                         fields: vec![("family", family.name().into()), ("addr", address.into())],
                     })
@@ -124,7 +124,7 @@ fn entry(call: &Call<'_>, first: impl FnOnce(&HostEntry) -> Value) -> Result<Val
             Answer::Entry(Ok(entry)) => {
                 let first = first(&entry);
                 let list = |items: Vec<String>| {
-                    Value::Table(Table {
+                    Value::from(Table {
                         array: items.into_iter().map(Value::from).collect(),
                         fields: Vec::new(),
                     })

@@ -159,6 +159,18 @@ pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class
     }
 }
 
+/// Takes the receive buffer of a socket (argument 1) out of it.
+///
+/// # Safety
+/// As `Values::push`, and argument 1 must be a socket object.
+pub(super) unsafe fn take_buffer(state: *mut lua_State) -> ReceiveBuffer {
+    // SAFETY: argument 1 is a userdata made by `push`.
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<*const SocketObject>()).as_ref() };
+    object
+        .map(|object| std::mem::take(&mut object.socket.borrow_mut().buffer))
+        .unwrap_or_default()
+}
+
 /// Gives a socket (argument 1) its receive buffer back.
 ///
 /// # Safety

@@ -3,8 +3,8 @@
 use super::attempt::{Attempt, BEGAN};
 use super::call::{Call, Function};
 use super::object::{Accepted, Class};
-use super::value::{Lent, LentBytes, Raise, Value, Values, one};
-use crate::net::buffer::Pattern;
+use super::value::{Raise, Slice, Value, Values, failed, one};
+use crate::net::buffer::{Found, Pattern};
 use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
@@ -27,71 +27,53 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     };
     let Some(pattern) = pattern(call, prefix.len())? else {
         // The prefix alone is as long as what was asked for.
-        return Ok(one(Value::Argument(3)).and(Value::Nil).and(Value::Nil));
+        return Ok(one(Value::Argument(3)));
     };
     let prefix = (!prefix.is_empty()).then_some(3);
     let began = call.maybe_number(BEGAN);
 
     let socket = &mut *socket.borrow_mut();
-    let mut scratch = call.context.runtime.take_scratch();
-    let attempt = call.attempt(socket, Direction::Read, began, |socket, may_block| {
-        let outcome = socket.receive(pattern, &mut scratch, may_block);
-        if began.is_some() && matches!(outcome, Err(Failure::Blocked(_))) {
-            // Woken, yet there is nothing: perhaps only an urgent byte.
-            socket.drop_urgent_byte();
-        }
-        outcome
-    });
-    if let Ok(Attempt::Done(Received::InScratch(answer))) = attempt {
-        return Ok(data(Lent {
-            bytes: LentBytes::Scratch(scratch),
-            answer,
-            prefix,
-        }));
-    }
-    call.context.runtime.return_scratch(scratch);
-    Ok(match attempt? {
-        Attempt::Done(Received::InScratch(_)) => unreachable!("handled above"),
-        Attempt::Done(Received::InBuffer(found)) => {
-            socket.statistics.received += found.used as f64;
-            data(Lent {
-                bytes: LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used),
-                answer: found.answer,
+    let attempt = call.context.runtime.with_scratch(|scratch| {
+        call.attempt(socket, Direction::Read, began, |socket, may_block| {
+            let outcome = socket.receive(pattern, scratch, may_block);
+            if began.is_some() && matches!(outcome, Err(Failure::Blocked(_))) {
+                // Woken, yet there is nothing: perhaps only an urgent byte.
+                socket.drop_urgent_byte();
+            }
+            outcome
+        })
+    })?;
+    Ok(match attempt {
+        Attempt::Done(Received::InScratch(answer)) => {
+            let slice = Slice {
+                start: answer.start,
+                end: answer.end,
                 prefix,
-            })
+            };
+            one(Value::Scratch(slice))
         }
+        Attempt::Done(Received::InBuffer(found)) => one(buffered(socket, &found, prefix)),
         Attempt::Again(again) => again.values(),
-        Attempt::Failed(error) => partial(socket, pattern, prefix, error),
+        // What has arrived is handed over, once.
+        Attempt::Failed(error) if socket.buffer.is_empty() => {
+            failed(error).and(prefix.map_or(Value::from(""), Value::Argument))
+        }
+        Attempt::Failed(error) => {
+            let found = socket.partial(pattern);
+            failed(error).and(buffered(socket, &found, prefix))
+        }
     })
 }
 
-fn data(lent: Lent) -> Values {
-    let mut values = one(Value::Lent).and(Value::Nil).and(Value::Nil);
-    values.lent = Some(lent);
-    values
-}
-
-/// `nil, error, partial`: what has arrived is handed over, once.
-fn partial(
-    socket: &mut Socket,
-    pattern: Pattern,
-    prefix: Option<i32>,
-    error: impl Into<Value>,
-) -> Values {
-    let values = one(Value::Nil).and(error);
-    if socket.buffer.is_empty() {
-        return values.and(prefix.map_or(Value::from(""), Value::Argument));
-    }
-    let found = socket.partial(pattern);
+/// An answer that lies in the socket's buffer.
+fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
-    let mut values = values.and(Value::Lent);
-    let bytes = LentBytes::Buffer(std::mem::take(&mut socket.buffer), found.used);
-    values.lent = Some(Lent {
-        bytes,
-        answer: found.answer,
+    let slice = Slice {
+        start: found.answer.start,
+        end: found.answer.end,
         prefix,
-    });
-    values
+    };
+    Value::Buffered(slice, found.used)
 }
 
 /// The pattern in argument 2; `None` if the prefix is all that is wanted.
@@ -135,7 +117,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     // An empty range may lie anywhere.
     let wanted = data.get(range).unwrap_or_default();
     if wanted.is_empty() {
-        return Ok(one(first).and(Value::Nil).and(Value::Nil));
+        return Ok(one(first));
     }
 
     let socket = &mut *socket.borrow_mut();
@@ -143,7 +125,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
         socket.send(wanted, &mut sent)
     })?;
     Ok(match attempt {
-        Attempt::Done(()) => one(first + sent).and(Value::Nil).and(Value::Nil),
+        Attempt::Done(()) => one(first + sent),
         Attempt::Again(again) => again.values_with(sent),
         Attempt::Failed(error) => one(Value::Nil).and(error).and(first + sent),
     })

@@ -59,7 +59,7 @@ fn remove(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(nothing())
 }
 
-/// `next()`: waits for what is to be done next. A task's id and whether its deadline passed; or
+/// `next()`: waits for what is to be done next. A task's id, and true if its deadline passed; or
 /// `nil, what`, where what is `"alarm"` (and a third value, its id), `"interrupted"`, `"finished"` or
 /// `"deadlock"`.
 fn next(call: &Call<'_>) -> Result<Values, Raise> {
@@ -68,7 +68,8 @@ fn next(call: &Call<'_>) -> Result<Values, Raise> {
         Raise::Message(format!("waiting for events failed: {}", error::system_error(&error)).into())
     })?;
     let what = match step {
-        Step::Resume(task, reason) => return Ok(one(task.0).and(reason == Reason::Timeout)),
+        Step::Resume(task, Reason::Ready) => return Ok(one(task.0)),
+        Step::Resume(task, Reason::Timeout) => return Ok(one(task.0).and(true)),
         Step::Alarm(alarm) => return Ok(one(Value::Nil).and("alarm").and(alarm.0)),
         Step::Interrupted => "interrupted",
         Step::Finished => "finished",

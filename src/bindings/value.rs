@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 use std::ffi::c_int;
-use std::ops::Range;
 
+use arrayvec::ArrayVec;
 use mlua::ffi::{self, lua_State};
 
 use super::context::Context;
 use super::object::{self, Class};
-use crate::net::buffer::ReceiveBuffer;
 use crate::net::socket::Socket;
 
 /// An error to raise.
@@ -35,13 +34,15 @@ pub(crate) enum Value {
     Float(f64),
     Text(Cow<'static, str>),
     Bytes(Vec<u8>),
-    /// The bytes in [`Values::lent`].
-    Lent,
+    /// Bytes of the state's scratch buffer: they are copied by Lua only.
+    Scratch(Slice),
+    /// Bytes of the receive buffer of the socket that is argument 1, which then consumes so many.
+    Buffered(Slice, usize),
     /// A copy of an argument.
     Argument(c_int),
     /// A new socket object.
     Socket(Class, Box<Socket>),
-    Table(Table),
+    Table(Box<Table>),
 }
 
 /// A table for Lua.
@@ -51,22 +52,12 @@ pub(crate) struct Table {
     pub(crate) fields: Vec<(&'static str, Value)>,
 }
 
-/// Bytes that belong to somebody else, handed to Lua without being copied in between.
-#[derive(Debug)]
-pub(crate) struct Lent {
-    pub(crate) bytes: LentBytes,
-    pub(crate) answer: Range<usize>,
-    /// The argument to put in front, if any.
+/// Part of a buffer, with an argument to put in front, if any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
     pub(crate) prefix: Option<c_int>,
-}
-
-/// Whose bytes they are.
-#[derive(Debug)]
-pub(crate) enum LentBytes {
-    /// The state's scratch buffer.
-    Scratch(Vec<u8>),
-    /// The receive buffer of the socket that is argument 1, which is to consume so many of them.
-    Buffer(ReceiveBuffer, usize),
 }
 
 /// The most values that a function returns.
@@ -74,17 +65,13 @@ const MOST: usize = 5;
 
 /// The results of a function.
 #[derive(Debug, Default)]
-pub(crate) struct Values {
-    items: [Value; MOST],
-    count: usize,
-    pub(crate) lent: Option<Lent>,
-}
+pub(crate) struct Values(ArrayVec<Value, MOST>);
 
 impl Values {
     /// Adds a value at the end.
+    #[inline(always)]
     pub(crate) fn and(mut self, value: impl Into<Value>) -> Self {
-        self.items[self.count] = value.into();
-        self.count += 1;
+        self.0.push(value.into());
         self
     }
 
@@ -93,25 +80,12 @@ impl Values {
     /// # Safety
     /// `state` must be in a call of a C function that `context` belongs to, and nothing of the
     /// context may be borrowed: pushing may run the program's finalizers.
+    #[inline(always)]
     pub(super) unsafe fn push(self, state: *mut lua_State, context: &Context) -> c_int {
-        let Values {
-            items,
-            count,
-            mut lent,
-        } = self;
-        for item in items.into_iter().take(count) {
+        let count = self.0.len();
+        for value in self.0 {
             // SAFETY: as the caller vouches; there is room for a few values in every C function.
-            unsafe {
-                match item {
-                    Value::Lent => {
-                        if let Some(lent) = lent.take() {
-                            lent.push(state, context);
-                        }
-                    }
-                    Value::Argument(index) => ffi::lua_pushvalue(state, index),
-                    other => other.push(state, context),
-                }
-            }
+            unsafe { value.push(state, context) };
         }
         count as c_int
     }
@@ -124,14 +98,28 @@ impl Value {
         // SAFETY: as the caller vouches; every arm pushes one value and at most two more above it.
         unsafe {
             match self {
-                Value::Nil | Value::Lent | Value::Argument(_) => ffi::lua_pushnil(state),
+                Value::Nil => ffi::lua_pushnil(state),
+                Value::Argument(index) => ffi::lua_pushvalue(state, index),
+                Value::Scratch(slice) => {
+                    let scratch = context.runtime.take_scratch();
+                    slice.push(state, &scratch);
+                    context.runtime.return_scratch(scratch);
+                }
+                Value::Buffered(slice, used) => {
+                    // Taken out of the socket, as a finalizer might use that meanwhile.
+                    let mut buffer = object::take_buffer(state);
+                    slice.push(state, buffer.as_slice());
+                    buffer.consume(used);
+                    object::return_buffer(state, context, buffer);
+                }
                 Value::Boolean(value) => ffi::lua_pushboolean(state, value.into()),
                 Value::Float(value) => ffi::lua_pushnumber(state, value),
                 Value::Number(value) => push_number(state, value),
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
                 Value::Bytes(bytes) => push_bytes(state, &bytes),
                 Value::Socket(class, socket) => object::push(state, context, class, *socket),
-                Value::Table(Table { array, fields }) => {
+                Value::Table(table) => {
+                    let Table { array, fields } = *table;
                     ffi::luaL_checkstack(state, 3, std::ptr::null());
                     ffi::lua_createtable(state, array.len() as c_int, fields.len() as c_int);
                     for (index, value) in array.into_iter().enumerate() {
@@ -149,33 +137,20 @@ impl Value {
     }
 }
 
-impl Lent {
+impl Slice {
     /// # Safety
     /// As [`Values::push`].
-    unsafe fn push(self, state: *mut lua_State, context: &Context) {
-        let Lent {
-            bytes,
-            answer,
-            prefix,
-        } = self;
+    unsafe fn push(self, state: *mut lua_State, bytes: &[u8]) {
+        let bytes = &bytes[self.start..self.end];
         // SAFETY: as the caller vouches; there is room for two values.
         unsafe {
-            if let Some(index) = prefix {
-                ffi::lua_pushvalue(state, index);
-            }
-            match bytes {
-                LentBytes::Scratch(scratch) => {
-                    push_bytes(state, &scratch[answer]);
-                    context.runtime.return_scratch(scratch);
+            match self.prefix {
+                None => push_bytes(state, bytes),
+                Some(prefix) => {
+                    ffi::lua_pushvalue(state, prefix);
+                    push_bytes(state, bytes);
+                    ffi::lua_concat(state, 2);
                 }
-                LentBytes::Buffer(mut buffer, used) => {
-                    push_bytes(state, &buffer.as_slice()[answer]);
-                    buffer.consume(used);
-                    object::return_buffer(state, context, buffer);
-                }
-            }
-            if prefix.is_some() {
-                ffi::lua_concat(state, 2);
             }
         }
     }
@@ -193,8 +168,10 @@ unsafe fn push_bytes(state: *mut lua_State, bytes: &[u8]) {
 unsafe fn push_number(state: *mut lua_State, value: f64) {
     // SAFETY: as the caller vouches.
     unsafe {
-        if value.fract() == 0.0 && value.abs() < 2f64.powi(53) {
-            ffi::lua_pushinteger(state, value as ffi::lua_Integer);
+        // The cast saturates, so what is no whole number in range does not come back the same.
+        let whole = value as ffi::lua_Integer;
+        if whole as f64 == value && value.abs() < 9e15 {
+            ffi::lua_pushinteger(state, whole);
         } else {
             ffi::lua_pushnumber(state, value);
         }
@@ -251,7 +228,7 @@ impl From<Cow<'static, str>> for Value {
 
 impl From<Table> for Value {
     fn from(table: Table) -> Self {
-        Value::Table(table)
+        Value::Table(Box::new(table))
     }
 }
 
@@ -262,16 +239,19 @@ impl From<(Class, Socket)> for Value {
 }
 
 /// No values.
+#[inline(always)]
 pub(crate) fn nothing() -> Values {
     Values::default()
 }
 
 /// One value.
+#[inline(always)]
 pub(crate) fn one(value: impl Into<Value>) -> Values {
     nothing().and(value)
 }
 
 /// `nil, message`: what the world did.
+#[inline(always)]
 pub(crate) fn failed(message: impl Into<Value>) -> Values {
     one(Value::Nil).and(message)
 }

@@ -43,9 +43,15 @@ local Receiver = {}
 Receiver.__index = Receiver
 
 --- Sets how long `receive` waits.
+---
+--- Raises if `seconds` is neither a number nor nil.
 ---@param seconds number?  nil for as long as it takes
 function Receiver:settimeout(seconds)
-  self.timeout = seconds
+  local timeout = tonumber(seconds)
+  if seconds ~= nil and not timeout then
+    error(("bad argument #1 to 'settimeout' (number expected, got %s)"):format(type(seconds)), 2)
+  end
+  self.timeout = timeout
 end
 
 --- Takes the next message, waiting for one if there is none.

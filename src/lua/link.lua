@@ -77,12 +77,12 @@ function Link:next_receiver()
   self.first_receiver, self.last_receiver = 1, 0
 end
 
---- Says that there is a message: to the task that has waited longest to take one, else to whoever
---- only wants to know.
+--- Says that there is a message: to the task that has waited longest to take one, and to all who
+--- only look.
 function Link:notify()
   local receiving = self:next_receiver()
   if receiving then
-    return receiving:wake()
+    receiving:wake()
   end
   self:call_wakers()
 end

@@ -23,10 +23,10 @@ local error_handler
 --- Sets the function that is called when a task raises; the other tasks then go on. Without one,
 --- `cosock.run` raises.
 ---
---- Raises if `handler` is neither a function nor nil.
+--- Raises if `handler` can neither be called nor is nil.
 ---@param handler? fun(err: any, task: cosock.Task, traceback: string)  gets what the task raised, as it is
 function M.set_error_handler(handler)
-  if handler ~= nil and type(handler) ~= "function" then
+  if handler ~= nil and not tasks.is_callable(handler) then
     error(("bad argument #1 to 'set_error_handler' (function or nil expected, got %s)"):format(type(handler)), 2)
   end
   error_handler = handler
@@ -97,7 +97,7 @@ end
 
 --- Runs a task until it parks or ends.
 ---@param task cosock.Task
----@param timed_out boolean  whether it runs because its patience ended
+---@param timed_out boolean?  whether it runs because its patience ended
 local function step(task, timed_out)
   local thread = task._thread
   if task._raw then
@@ -133,7 +133,6 @@ function M.run()
       local task = live[id]
       tasks.running = task
       step(task, what)
-      tasks.running = nil
     elseif what == "alarm" then
       timers.fire(alarm)
     elseif what == "finished" then

@@ -15,6 +15,10 @@ M.live = {}
 
 local live = M.live
 
+--- The task that runs now, or the last one that did.
+---@type cosock.Task?
+M.running = nil
+
 --- The arguments of a task that has none.
 local NOTHING = { n = 0 }
 
@@ -82,7 +86,10 @@ function Task:cancel()
   end
 end
 
-local function is_callable(value)
+--- Whether a value can be called.
+---@param value any
+---@return boolean
+function M.is_callable(value)
   if type(value) == "function" then
     return true
   end
@@ -98,7 +105,7 @@ end
 ---@param ... any  passed to `fn`
 ---@return cosock.Task
 function M.spawn(fn, name, ...)
-  if not is_callable(fn) then
+  if not M.is_callable(fn) then
     error(("bad argument #1 to 'spawn' (function expected, got %s)"):format(type(fn)), 2)
   end
   local body = fn
@@ -114,12 +121,6 @@ function M.spawn(fn, name, ...)
   task._id = scheduler.spawn(thread)
   live[task._id] = task
   return task
-end
-
---- The task that runs now.
----@return cosock.Task?
-function M.current()
-  return M.running
 end
 
 --- What `fn` is to be called with, once.

@@ -175,7 +175,7 @@ function Wait:collect(list)
 end
 
 --- Finds out whether the wait is over; if not, parks the task.
----@param timed_out boolean  whether the task was resumed because its patience ended
+---@param timed_out boolean?  whether the task was resumed because its patience ended
 ---@return boolean done
 ---@return table? recvr  what is ready to receive from
 ---@return table? sendr  what is ready to send to

@@ -38,7 +38,7 @@ const SEND_FLAGS: libc::c_int = 0;
 pub enum Received {
     /// In the scratch buffer; what followed it is kept by the socket.
     InScratch(Range<usize>),
-    /// In the socket's own buffer, until [`Socket::consume`].
+    /// In the socket's own buffer, until that is told to consume it.
     InBuffer(Found),
 }
 
@@ -114,12 +114,6 @@ impl Socket {
     /// All that has arrived for a `pattern` that was not completed.
     pub fn partial(&mut self, pattern: Pattern) -> Found {
         self.buffer.rest(pattern)
-    }
-
-    /// Forgets an answer that was handed over.
-    pub fn consume(&mut self, found: &Found) {
-        self.buffer.consume(found.used);
-        self.statistics.received += found.used as f64;
     }
 
     /// Drops an urgent byte, which no pattern ever asks for, so that it does not keep the socket
