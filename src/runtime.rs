@@ -85,7 +85,7 @@ impl Runtime {
             if let Some(alarm) = scheduler.next_alarm() {
                 return Ok(Step::Alarm(alarm));
             }
-            if let Some((task, reason)) = scheduler.next() {
+            if let Some((task, reason)) = scheduler.next_task() {
                 self.current.set(Some(task));
                 self.timed_out.set(reason == Reason::Timeout);
                 self.budget.set(OPERATIONS_IN_A_ROW);

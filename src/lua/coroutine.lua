@@ -10,9 +10,10 @@ local waiting = require "cosock.waiting"
 
 local standard = coroutine
 local create, resume, yield = standard.create, standard.resume, standard.yield
+local close = standard.close -- luacheck: ignore 143 (Lua 5.4 and later)
 local nested = native.nested
 local PARK = waiting.PARK
-local unpack = table.unpack or unpack
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local M = {}
 for name, value in pairs(standard) do
@@ -74,8 +75,8 @@ local function unwrap(thread, ok, ...)
     return ...
   end
   local err = ...
-  if standard.close and standard.status(thread) == "dead" then
-    local closed, reason = standard.close(thread)
+  if close and standard.status(thread) == "dead" then
+    local closed, reason = close(thread)
     if not closed then
       err = reason
     end

@@ -9,7 +9,7 @@ local wait = require "cosock.wait"
 local waiting = require "cosock.waiting"
 
 local resume, status = coroutine.resume, coroutine.status
-local close = coroutine.close -- Lua 5.4 and later
+local close = coroutine.close -- luacheck: ignore 143 (Lua 5.4 and later)
 local scheduler = native.task
 local next_step, leave = scheduler.next, scheduler.leave
 local live, forget = tasks.live, tasks.forget

@@ -6,8 +6,8 @@ local dns = require "cosock.socket.dns"
 local exception = require "cosock.socket.exception"
 local select_module = require "cosock.socket.select"
 local stream = require "cosock.socket.stream"
-local tcp = require "cosock.socket.tcp"
-local udp = require "cosock.socket.udp"
+require "cosock.socket.tcp" -- these two give the objects their methods
+require "cosock.socket.udp"
 
 ---@class cosock.socket
 local M = {

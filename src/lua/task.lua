@@ -3,8 +3,8 @@
 local _, native = ...
 
 local create, status = coroutine.create, coroutine.status
-local close = coroutine.close -- Lua 5.4 and later
-local unpack = table.unpack or unpack
+local close = coroutine.close -- luacheck: ignore 143 (Lua 5.4 and later)
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local scheduler = native.task
 
 local M = {}

@@ -70,8 +70,7 @@ pub fn c_library_resolver_error(error: &LookupError) -> Text {
         // Not from the resolver: the name holds bytes that no name can hold.
         return "host or service not provided, or not known".into();
     }
-    let text =
-        io::Error::new(io::ErrorKind::Other, LookupError::new(error.error_num())).to_string();
+    let text = io::Error::other(LookupError::new(error.error_num())).to_string();
     let text = text
         .strip_prefix("failed to lookup address information: ")
         .unwrap_or(&text);

@@ -80,7 +80,7 @@ pub enum Reason {
 pub enum Status {
     /// In the ready queue.
     Ready(Reason),
-    /// Handed out by [`Scheduler::next`]; has neither parked nor ended since.
+    /// Handed out by [`Scheduler::next_task`]; has neither parked nor ended since.
     Running,
     /// Parked.
     Waiting,
@@ -244,7 +244,7 @@ impl Scheduler {
 
     // Running
 
-    /// Begins a round: what is due by `now` becomes ready, and [`Scheduler::next`] hands out the
+    /// Begins a round: what is due by `now` becomes ready, and [`Scheduler::next_task`] hands out the
     /// tasks that are ready now, but not those that become ready meanwhile, so that the caller gets
     /// to look at the world in between.
     pub fn begin_round(&mut self, now: Instant) {
@@ -259,7 +259,7 @@ impl Scheduler {
     }
 
     /// The next task of this round, which is running from then on, and why it runs.
-    pub fn next(&mut self) -> Option<(TaskId, Reason)> {
+    pub fn next_task(&mut self) -> Option<(TaskId, Reason)> {
         while self.left_in_round > 0 {
             self.left_in_round -= 1;
             let (id, serial) = self.ready.pop_front()?;

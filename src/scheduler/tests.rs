@@ -298,7 +298,7 @@ impl Pair {
         let count = self.model.ready.len();
         // Tasks that are due at the same instant may come in any order among themselves.
         for (turn, act) in acts.into_iter().enumerate() {
-            let Some((id, reason)) = self.scheduler.next() else {
+            let Some((id, reason)) = self.scheduler.next_task() else {
                 assert!(turn >= count, "a ready task was not handed out");
                 return;
             };
@@ -452,7 +452,7 @@ proptest! {
             pair.scheduler.remove(task.id);
         }
         pair.scheduler.begin_round(pair.at(pair.now));
-        prop_assert_eq!(pair.scheduler.next(), None);
+        prop_assert_eq!(pair.scheduler.next_task(), None);
         prop_assert!(pair.scheduler.is_empty());
         prop_assert!(pair.scheduler.is_stalled());
         prop_assert_eq!(pair.scheduler.next_deadline(), None);
@@ -468,12 +468,12 @@ proptest! {
             deadlines.insert(id, delay);
         }
         scheduler.begin_round(base);
-        while let Some((id, _)) = scheduler.next() {
+        while let Some((id, _)) = scheduler.next_task() {
             scheduler.park(id, Some(base + Duration::from_millis(deadlines[&id])));
         }
         scheduler.begin_round(base + Duration::from_millis(60));
         let mut order = Vec::new();
-        while let Some((id, reason)) = scheduler.next() {
+        while let Some((id, reason)) = scheduler.next_task() {
             prop_assert_eq!(reason, Reason::Timeout);
             order.push(deadlines[&id]);
             scheduler.remove(id);
@@ -503,10 +503,10 @@ fn a_round_does_not_run_what_becomes_ready_meanwhile() {
     let mut scheduler = Scheduler::new();
     let first = scheduler.spawn();
     scheduler.begin_round(Instant::now());
-    assert_eq!(scheduler.next(), Some((first, Reason::Ready)));
+    assert_eq!(scheduler.next_task(), Some((first, Reason::Ready)));
     scheduler.yield_now(first);
     scheduler.spawn();
-    assert_eq!(scheduler.next(), None);
+    assert_eq!(scheduler.next_task(), None);
     assert!(scheduler.has_ready());
 }
 
@@ -516,9 +516,9 @@ fn whoever_yields_within_an_operation_keeps_its_turn() {
     let (first, second) = (scheduler.spawn(), scheduler.spawn());
     let source = scheduler.add_source();
     scheduler.begin_round(Instant::now());
-    scheduler.next();
+    scheduler.next_task();
     scheduler.yield_within(first, source, Direction::Write);
-    assert_eq!(scheduler.next(), Some((second, Reason::Ready)));
+    assert_eq!(scheduler.next_task(), Some((second, Reason::Ready)));
     assert!(!scheduler.may_proceed(second, source, Direction::Write));
     assert!(scheduler.may_proceed(first, source, Direction::Write));
 }
