@@ -15,22 +15,10 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.pcall", include_str!("lua/pcall.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
     ("cosock.socket.dns", include_str!("lua/socket/dns.lua")),
-    (
-        "cosock.socket.exception",
-        include_str!("lua/socket/exception.lua"),
-    ),
-    (
-        "cosock.socket.option",
-        include_str!("lua/socket/option.lua"),
-    ),
-    (
-        "cosock.socket.select",
-        include_str!("lua/socket/select.lua"),
-    ),
-    (
-        "cosock.socket.stream",
-        include_str!("lua/socket/stream.lua"),
-    ),
+    ("cosock.socket.exception", include_str!("lua/socket/exception.lua")),
+    ("cosock.socket.option", include_str!("lua/socket/option.lua")),
+    ("cosock.socket.select", include_str!("lua/socket/select.lua")),
+    ("cosock.socket.stream", include_str!("lua/socket/stream.lua")),
     ("cosock.socket.tcp", include_str!("lua/socket/tcp.lua")),
     ("cosock.socket.udp", include_str!("lua/socket/udp.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
@@ -73,15 +61,10 @@ fn require(lua: &Lua, loaded: &Table, native: &Table, name: &str) -> Result<Valu
         return Ok(known);
     }
     let Some((_, source)) = MODULES.iter().find(|module| module.0 == name) else {
-        return Err(mlua::Error::runtime(format!(
-            "cosock has no module '{name}'"
-        )));
+        return Err(mlua::Error::runtime(format!("cosock has no module '{name}'")));
     };
     let require: Value = lua.named_registry_value(REQUIRE)?;
-    let module: Value = lua
-        .load(*source)
-        .set_name(format!("={name}"))
-        .call((require, native))?;
+    let module: Value = lua.load(*source).set_name(format!("={name}")).call((require, native))?;
     loaded.set(name, &module)?;
     Ok(module)
 }

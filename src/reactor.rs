@@ -76,12 +76,7 @@ impl Reactor {
     ) -> io::Result<()> {
         let number = descriptor.as_raw_fd();
         let known = self.registration(source).map(|registration| *registration);
-        let new = Registration {
-            source,
-            descriptor: number,
-            readable: false,
-            writable: false,
-        };
+        let new = Registration { source, descriptor: number, readable: false, writable: false };
         let mut wanted = known.unwrap_or(new);
         match direction {
             Direction::Read if wanted.readable => return Ok(()),
@@ -91,8 +86,7 @@ impl Reactor {
         }
         let event = Event::new(source.key(), wanted.readable, wanted.writable);
         if known.is_some() {
-            self.poller
-                .modify_with_mode(descriptor, event, PollMode::Level)?;
+            self.poller.modify_with_mode(descriptor, event, PollMode::Level)?;
         } else {
             // SAFETY: whoever owns the descriptor calls `forget` before closing it; the runtime
             // does so for every socket.
@@ -124,9 +118,7 @@ impl Reactor {
         // SAFETY: registered descriptors are open: see `watch`.
         let descriptor = unsafe { BorrowedFd::borrow_raw(registration.descriptor) };
         // Fails only if the descriptor was closed behind our back, and then reports nothing more.
-        let _ = self
-            .poller
-            .modify_with_mode(descriptor, event, PollMode::Level);
+        let _ = self.poller.modify_with_mode(descriptor, event, PollMode::Level);
     }
 
     /// Removes a source. Must come before its descriptor is closed.
@@ -175,9 +167,6 @@ impl Reactor {
     }
 
     fn registration(&mut self, source: SourceId) -> Option<&mut Registration> {
-        self.registrations
-            .get_mut(source.index())?
-            .as_mut()
-            .filter(|known| known.source == source)
+        self.registrations.get_mut(source.index())?.as_mut().filter(|known| known.source == source)
     }
 }

@@ -100,9 +100,7 @@ impl Runtime {
             let limit = if scheduler.has_ready() {
                 Some(Duration::ZERO)
             } else {
-                scheduler
-                    .next_deadline()
-                    .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+                scheduler.next_deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()))
             };
             drop(scheduler);
             let outcome = self.look_at_the_world(limit);
@@ -137,10 +135,9 @@ impl Runtime {
             let Some(source) = scheduler.source_of_key(event.key) else {
                 continue;
             };
-            for (direction, happened) in [
-                (Direction::Read, event.readable),
-                (Direction::Write, event.writable),
-            ] {
+            for (direction, happened) in
+                [(Direction::Read, event.readable), (Direction::Write, event.writable)]
+            {
                 if happened && !scheduler.notify(source, direction) {
                     reactor.ignore(source, direction);
                 }
@@ -192,9 +189,7 @@ impl Runtime {
     /// them; nobody else uses the socket in that direction meanwhile.
     pub fn yield_within(&self, task: TaskId, socket: &mut Socket, direction: Direction) {
         let source = self.source_of(socket);
-        self.scheduler
-            .borrow_mut()
-            .yield_within(task, source, direction);
+        self.scheduler.borrow_mut().yield_within(task, source, direction);
     }
 
     // Waiting
@@ -211,9 +206,7 @@ impl Runtime {
         deadline: Option<Instant>,
     ) -> io::Result<()> {
         let source = self.watch_socket(socket, direction)?;
-        self.scheduler
-            .borrow_mut()
-            .wait_for(task, source, direction, deadline);
+        self.scheduler.borrow_mut().wait_for(task, source, direction, deadline);
         Ok(())
     }
 
@@ -224,33 +217,23 @@ impl Runtime {
     pub fn watch_socket(&self, socket: &mut Socket, direction: Direction) -> io::Result<SourceId> {
         let source = self.source_of(socket);
         let descriptor = socket.open_descriptor()?;
-        self.reactor
-            .borrow_mut()
-            .watch(source, descriptor.as_fd(), direction)?;
+        self.reactor.borrow_mut().watch(source, descriptor.as_fd(), direction)?;
         Ok(source)
     }
 
     /// The source that stands for a socket.
     pub fn source_of(&self, socket: &mut Socket) -> SourceId {
-        *socket
-            .source
-            .get_or_insert_with(|| self.scheduler.borrow_mut().add_source())
+        *socket.source.get_or_insert_with(|| self.scheduler.borrow_mut().add_source())
     }
 
     /// Whether some task waits for a socket in `direction`.
     pub fn is_awaited(&self, socket: &Socket, direction: Direction) -> bool {
-        socket
-            .source
-            .is_some_and(|source| self.scheduler.borrow_mut().is_awaited(source, direction))
+        socket.source.is_some_and(|source| self.scheduler.borrow_mut().is_awaited(source, direction))
     }
 
     /// Whether `task` may use a socket now, or has to queue behind others that wait for it.
     pub fn may_proceed(&self, task: TaskId, socket: &Socket, direction: Direction) -> bool {
-        socket.source.is_none_or(|source| {
-            self.scheduler
-                .borrow_mut()
-                .may_proceed(task, source, direction)
-        })
+        socket.source.is_none_or(|source| self.scheduler.borrow_mut().may_proceed(task, source, direction))
     }
 
     /// Wakes the next task that waits to receive from a socket whose buffer is not empty.
@@ -285,10 +268,7 @@ impl Runtime {
     }
 
     /// Runs `job` on a resolver thread.
-    pub fn start_lookup<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Lookup<T> {
+    pub fn start_lookup<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Lookup<T> {
         let source = self.scheduler.borrow_mut().add_source();
         self.resolver.borrow_mut().start(source, job)
     }
@@ -299,11 +279,7 @@ impl Runtime {
     /// [`Runtime::return_scratch`].
     pub fn take_scratch(&self) -> Vec<u8> {
         let scratch = self.scratch.take();
-        if scratch.is_empty() {
-            vec![0; SCRATCH_SIZE]
-        } else {
-            scratch
-        }
+        if scratch.is_empty() { vec![0; SCRATCH_SIZE] } else { scratch }
     }
 
     /// Lends it to `f`.

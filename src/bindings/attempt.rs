@@ -44,23 +44,13 @@ pub(crate) struct Again {
 impl Again {
     /// What Lua sees of it.
     pub(crate) fn values(self) -> Values {
-        let values = one(Value::Nil)
-            .and(Value::Nil)
-            .and(Value::Float(self.began));
-        if self.blocked {
-            values.and(true)
-        } else {
-            values
-        }
+        let values = one(Value::Nil).and(Value::Nil).and(Value::Float(self.began));
+        if self.blocked { values.and(true) } else { values }
     }
 
     /// The same with the progress made so far at the end: `nil, nil, began, blocked, progress`.
     pub(crate) fn values_with(self, progress: impl Into<Value>) -> Values {
-        one(Value::Nil)
-            .and(Value::Nil)
-            .and(Value::Float(self.began))
-            .and(self.blocked)
-            .and(progress)
+        one(Value::Nil).and(Value::Nil).and(Value::Float(self.began)).and(self.blocked).and(progress)
     }
 }
 
@@ -80,10 +70,7 @@ impl Call<'_> {
         let place = self.place();
         if let Place::Task(task) = place {
             if began.is_none() && runtime.spend(task) {
-                return Ok(Attempt::Again(Again {
-                    began: self.beginning(&socket.timeouts),
-                    blocked: false,
-                }));
+                return Ok(Attempt::Again(Again { began: self.beginning(&socket.timeouts), blocked: false }));
             }
             if !runtime.may_proceed(task, socket, direction) {
                 return Ok(self.wait(task, socket, direction, began));
@@ -109,24 +96,16 @@ impl Call<'_> {
             (Err(Failure::Busy), Place::Task(task)) => {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
                 runtime.yield_within(task, socket, direction);
-                Ok(Attempt::Again(Again {
-                    began,
-                    blocked: false,
-                }))
+                Ok(Attempt::Again(Again { began, blocked: false }))
             }
             (Err(Failure::Busy), _) => {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
-                Ok(Attempt::Again(Again {
-                    began,
-                    blocked: true,
-                }))
+                Ok(Attempt::Again(Again { began, blocked: true }))
             }
             (Err(Failure::Blocked(direction)), Place::Task(task)) => {
                 Ok(self.wait(task, socket, direction, began))
             }
-            (Err(Failure::Blocked(direction)), Place::Outside) => {
-                Ok(self.block(socket, direction, began))
-            }
+            (Err(Failure::Blocked(direction)), Place::Outside) => Ok(self.block(socket, direction, began)),
             (Err(Failure::Blocked(_)), Place::PlainCoroutine) => {
                 let limit = self.limit(&socket.timeouts, began).1;
                 if limit == Some(Duration::ZERO) {
@@ -140,11 +119,7 @@ impl Call<'_> {
     /// The operation is over: the next in line may go.
     fn end_turn(&self, place: Place, socket: &Socket) {
         if let Place::Task(task) = place {
-            self.context
-                .runtime
-                .scheduler
-                .borrow_mut()
-                .release_turn(task);
+            self.context.runtime.scheduler.borrow_mut().release_turn(task);
             self.context.runtime.pass_on(socket);
         }
     }
@@ -159,9 +134,8 @@ impl Call<'_> {
     ) -> Attempt<T> {
         // Between two waits the time may begin anew (see `Timeouts`), but not after one that failed;
         // unless it was only one of several addresses whose time was up.
-        let gave_up = self.context.runtime.take_timed_out()
-            && began.is_some()
-            && socket.next_address_due().is_none();
+        let gave_up =
+            self.context.runtime.take_timed_out() && began.is_some() && socket.next_address_due().is_none();
         let (began, limit) = self.limit(&socket.timeouts, began);
         if gave_up || limit == Some(Duration::ZERO) {
             self.end_turn(Place::Task(task), socket);
@@ -169,15 +143,8 @@ impl Call<'_> {
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = earlier(deadline, socket.next_address_due());
-        match self
-            .context
-            .runtime
-            .wait_for_socket(task, socket, direction, deadline)
-        {
-            Ok(()) => Attempt::Again(Again {
-                began,
-                blocked: false,
-            }),
+        match self.context.runtime.wait_for_socket(task, socket, direction, deadline) {
+            Ok(()) => Attempt::Again(Again { began, blocked: false }),
             Err(error) => {
                 self.end_turn(Place::Task(task), socket);
                 Attempt::Failed(error::system_error(&error))
@@ -191,9 +158,7 @@ impl Call<'_> {
         if limit == Some(Duration::ZERO) {
             return Attempt::Failed(TIMEOUT.into());
         }
-        let next_address = socket
-            .next_address_due()
-            .map(|due| due.saturating_duration_since(Instant::now()));
+        let next_address = socket.next_address_due().map(|due| due.saturating_duration_since(Instant::now()));
         let waited = socket.open_descriptor().and_then(|descriptor| {
             readiness::wait_for(descriptor.as_fd(), direction, earlier(limit, next_address))
         });
@@ -202,10 +167,7 @@ impl Call<'_> {
                 Attempt::Failed(error::system_error(&error))
             }
             Ok(false) if next_address.is_none() => Attempt::Failed(TIMEOUT.into()),
-            _ => Attempt::Again(Again {
-                began,
-                blocked: true,
-            }),
+            _ => Attempt::Again(Again { began, blocked: true }),
         }
     }
 
@@ -230,19 +192,12 @@ impl Call<'_> {
 
     /// Now, if anything limits the operation that begins.
     fn beginning(&self, timeouts: &Timeouts) -> f64 {
-        if timeouts.are_unlimited() {
-            0.0
-        } else {
-            self.context.runtime.seconds(Instant::now())
-        }
+        if timeouts.are_unlimited() { 0.0 } else { self.context.runtime.seconds(Instant::now()) }
     }
 
     /// What the next attempt needs if the task has been parked otherwise than by [`Call::attempt`].
     pub(crate) fn again_later(&self, timeouts: &Timeouts, began: Option<f64>) -> Again {
-        Again {
-            began: began.unwrap_or_else(|| self.beginning(timeouts)),
-            blocked: false,
-        }
+        Again { began: began.unwrap_or_else(|| self.beginning(timeouts)), blocked: false }
     }
 }
 

@@ -38,29 +38,17 @@ pub(crate) type Body = fn(&Call<'_>) -> Result<Values, Raise>;
 impl Function {
     /// A function that the program calls itself.
     pub(crate) const fn direct(name: &'static str, body: Body) -> Self {
-        Function {
-            name,
-            body,
-            depth: 0,
-            strings: &[],
-            accepts: Accepted(&[], "userdata"),
-        }
+        Function { name, body, depth: 0, strings: &[], accepts: Accepted(&[], "userdata") }
     }
 
     /// A function that one of our Lua functions calls on the program's behalf.
     pub(crate) const fn wrapped(name: &'static str, body: Body) -> Self {
-        Function {
-            depth: 1,
-            ..Function::direct(name, body)
-        }
+        Function { depth: 1, ..Function::direct(name, body) }
     }
 
     /// A function that one of our Lua functions calls by way of `attempt` in `waiting.lua`.
     pub(crate) const fn attempted(name: &'static str, body: Body) -> Self {
-        Function {
-            depth: 2,
-            ..Function::direct(name, body)
-        }
+        Function { depth: 2, ..Function::direct(name, body) }
     }
 
     /// The same, taking numbers for strings in these arguments.
@@ -89,8 +77,7 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
     // SAFETY: the upvalues are those that `push_function` gave. The frame owns nothing when
     // `lua_error` leaves it.
     unsafe {
-        let context =
-            *ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<*const Context>();
+        let context = *ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<*const Context>();
         let Some(context) = context.as_ref() else {
             // A finalizer of the program's, run while the state closes.
             return ffi::luaL_error(state, c"cosock is closed".as_ptr());
@@ -102,11 +89,7 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
             }
         }
         let count = run(state, context, function);
-        if count >= 0 {
-            count
-        } else {
-            ffi::lua_error(state)
-        }
+        if count >= 0 { count } else { ffi::lua_error(state) }
     }
 }
 
@@ -116,11 +99,7 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
 /// As [`enter`].
 #[inline]
 unsafe fn run(state: *mut lua_State, context: &Context, function: &'static Function) -> c_int {
-    let call = Call {
-        state,
-        context,
-        function,
-    };
+    let call = Call { state, context, function };
     let outcome = catch_unwind(AssertUnwindSafe(|| (function.body)(&call)));
     // SAFETY: as the caller vouches; there is room for a few values, as in every C function.
     unsafe {
@@ -173,8 +152,7 @@ impl Call<'_> {
 
     /// An argument that is a number, or a string that reads as one.
     pub(crate) fn number(&self, index: c_int) -> Result<f64, Raise> {
-        self.maybe_number(index)
-            .ok_or_else(|| self.type_error(index, "number"))
+        self.maybe_number(index).ok_or_else(|| self.type_error(index, "number"))
     }
 
     /// The same, or `None` if the argument is nothing of the kind.
@@ -187,17 +165,12 @@ impl Call<'_> {
 
     /// An optional number: `default` if it is nil or missing.
     pub(crate) fn number_or(&self, index: c_int, default: f64) -> Result<f64, Raise> {
-        if self.is_absent(index) {
-            Ok(default)
-        } else {
-            self.number(index)
-        }
+        if self.is_absent(index) { Ok(default) } else { self.number(index) }
     }
 
     /// An argument that is a string. Numbers count if the function takes them for strings.
     pub(crate) fn string(&self, index: c_int) -> Result<&[u8], Raise> {
-        self.maybe_string(index)
-            .ok_or_else(|| self.type_error(index, "string"))
+        self.maybe_string(index).ok_or_else(|| self.type_error(index, "string"))
     }
 
     /// The same, or `None` if the argument is no string.
@@ -217,10 +190,7 @@ impl Call<'_> {
     /// A host or a service: a string up to its first NUL.
     pub(crate) fn name(&self, index: c_int) -> Result<Cow<'_, str>, Raise> {
         let bytes = self.string(index)?;
-        let end = bytes
-            .iter()
-            .position(|&byte| byte == 0)
-            .unwrap_or(bytes.len());
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         Ok(String::from_utf8_lossy(&bytes[..end]))
     }
 
@@ -247,12 +217,7 @@ impl Call<'_> {
     }
 
     /// Puts element `position` of an array argument on the stack while `f` looks at it.
-    pub(crate) fn with_element<R>(
-        &self,
-        index: c_int,
-        position: c_int,
-        f: impl FnOnce(c_int) -> R,
-    ) -> R {
+    pub(crate) fn with_element<R>(&self, index: c_int, position: c_int, f: impl FnOnce(c_int) -> R) -> R {
         // SAFETY: the caller asks only for elements of tables; `f` leaves the stack as it is.
         unsafe {
             ffi::lua_rawgeti(self.state, index, position.into());
@@ -284,25 +249,15 @@ impl Call<'_> {
     }
 
     /// The error of a wrong argument.
-    pub(crate) fn argument_error(
-        &self,
-        index: c_int,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Raise {
-        Raise::Argument {
-            index,
-            detail: detail.into(),
-        }
+    pub(crate) fn argument_error(&self, index: c_int, detail: impl Into<Cow<'static, str>>) -> Raise {
+        Raise::Argument { index, detail: detail.into() }
     }
 
     /// The error of an argument of the wrong type.
     pub(crate) fn type_error(&self, index: c_int, expected: &str) -> Raise {
         // SAFETY: `lua_typename` knows every type and returns a constant string.
         let found = unsafe { CStr::from_ptr(ffi::lua_typename(self.state, self.kind(index))) };
-        self.argument_error(
-            index,
-            format!("{expected} expected, got {}", found.to_string_lossy()),
-        )
+        self.argument_error(index, format!("{expected} expected, got {}", found.to_string_lossy()))
     }
 
     /// Pushes an error message with the position of the program's call in front.
@@ -349,10 +304,7 @@ impl Call<'_> {
             };
             let is_method = text(record.namewhat).as_deref() == Some("method");
             let name = text(record.name).filter(|name| name != "?" && !name.is_empty());
-            (
-                name.map_or(self.function.name.into(), Cow::Owned),
-                is_method,
-            )
+            (name.map_or(self.function.name.into(), Cow::Owned), is_method)
         }
     }
 }

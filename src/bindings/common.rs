@@ -31,9 +31,7 @@ const fn functions(any: Accepted, with_peer: Accepted) -> [Function; 10] {
         Function::direct("getfamily", get_family).of(any),
         Function::direct("getsockname", get_local_name).of(any),
         Function::direct("getpeername", get_peer_name).of(with_peer),
-        Function::direct("settimeout", set_timeout)
-            .of(any)
-            .with_strings(&[3]),
+        Function::direct("settimeout", set_timeout).of(any).with_strings(&[3]),
         Function::direct("gettimeout", get_timeout).of(any),
         Function::direct("tostring", to_string),
     ]
@@ -73,11 +71,7 @@ fn set_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
 fn get_family(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let family = socket.borrow().family;
-    Ok(one(if family == Family::Inet6 {
-        "inet6"
-    } else {
-        "inet4"
-    }))
+    Ok(one(if family == Family::Inet6 { "inet6" } else { "inet4" }))
 }
 
 /// `getsockname(socket)`: address, port, family; or `nil, error`.
@@ -96,9 +90,7 @@ fn get_peer_name(call: &Call<'_>) -> Result<Values, Raise> {
 
 fn name(address: std::io::Result<std::net::SocketAddr>, family: Family) -> Values {
     match address {
-        Ok(address) => one(address::host_text(&address))
-            .and(address.port())
-            .and(family.name()),
+        Ok(address) => one(address::host_text(&address)).and(address.port()).and(family.name()),
         Err(error) => failed(error::system_error(&error)),
     }
 }
@@ -107,11 +99,7 @@ fn name(address: std::io::Result<std::net::SocketAddr>, family: Family) -> Value
 fn set_timeout(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let seconds = call.number_or(2, -1.0)?;
-    let mode = if call.is_absent(3) {
-        b"b"
-    } else {
-        call.string(3)?
-    };
+    let mode = if call.is_absent(3) { b"b" } else { call.string(3)? };
     let timeouts = &mut socket.borrow_mut().timeouts;
     match mode.first() {
         Some(b'b') => timeouts.block = seconds,
@@ -132,9 +120,7 @@ fn get_timeout(call: &Call<'_>) -> Result<Values, Raise> {
 fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let statistics = socket.borrow().statistics;
-    Ok(one(statistics.received)
-        .and(statistics.sent)
-        .and(Value::Float(statistics.age())))
+    Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
 }
 
 /// `setstats(socket, received, sent, age)`: 1.
@@ -153,8 +139,6 @@ fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
 fn to_string(call: &Call<'_>) -> Result<Values, Raise> {
     match call.any_socket(1) {
         Some((_, class)) => Ok(one(format!("{}: {:p}", class.name(), call.address(1)))),
-        None => Err(Raise::Message(
-            "invalid object passed to 'auxiliar.c:__tostring'".into(),
-        )),
+        None => Err(Raise::Message("invalid object passed to 'auxiliar.c:__tostring'".into())),
     }
 }

@@ -15,9 +15,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::attempted("getnameinfo", names).with_strings(&[1, 2]),
     Function::attempted("toip", to_ip).with_strings(&[1]),
     Function::attempted("tohostname", to_host_name).with_strings(&[1]),
-    Function::direct("gethostname", |_| {
-        Ok(host::own_name().map_or_else(failed, one))
-    }),
+    Function::direct("gethostname", |_| Ok(host::own_name().map_or_else(failed, one))),
 ];
 
 /// What a resolver thread answers.
@@ -63,10 +61,7 @@ fn addresses(call: &Call<'_>) -> Result<Values, Raise> {
                         fields: vec![("family", family.name().into()), ("addr", address.into())],
                     })
                 });
-                one(Table {
-                    array: array.collect(),
-                    fields: Vec::new(),
-                })
+                one(Table { array: array.collect(), fields: Vec::new() })
             }
             other => unexpected(other),
         },
@@ -86,10 +81,8 @@ fn names(call: &Call<'_>) -> Result<Values, Raise> {
     let job = move || Answer::Names(host::names(host.as_deref(), service.as_deref()));
     look_up(call, job, |answer| match answer {
         Answer::Names(Ok((names, service))) => {
-            let values = one(Table {
-                array: names.into_iter().map(Value::from).collect(),
-                fields: Vec::new(),
-            });
+            let values =
+                one(Table { array: names.into_iter().map(Value::from).collect(), fields: Vec::new() });
             match service {
                 Some(service) => values.and(service),
                 None => values,
@@ -101,13 +94,7 @@ fn names(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `toip(host, nil, nil, nil, began)`: the first IPv4 address and an info table, or `nil, error`.
 fn to_ip(call: &Call<'_>) -> Result<Values, Raise> {
-    entry(call, |entry| {
-        entry
-            .addresses
-            .first()
-            .cloned()
-            .map_or(Value::Nil, Value::from)
-    })
+    entry(call, |entry| entry.addresses.first().cloned().map_or(Value::Nil, Value::from))
 }
 
 /// `tohostname(address, nil, nil, nil, began)`: the canonical name and an info table, or `nil, error`.
@@ -134,10 +121,7 @@ fn entry(call: &Call<'_>, first: impl FnOnce(&HostEntry) -> Value) -> Result<Val
                     ("alias", list(entry.aliases)),
                     ("ip", list(entry.addresses)),
                 ];
-                one(first).and(Table {
-                    array: Vec::new(),
-                    fields,
-                })
+                one(first).and(Table { array: Vec::new(), fields })
             }
             other => unexpected(other),
         },

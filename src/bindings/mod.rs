@@ -36,10 +36,7 @@ use crate::runtime::Runtime;
 /// Those of opening the system's event queue, and Lua's for want of memory.
 pub(crate) fn native(lua: &Lua) -> Result<Table> {
     let runtime = Runtime::new().map_err(|error| {
-        mlua::Error::runtime(format!(
-            "cannot open an event queue: {}",
-            error::system_error(&error)
-        ))
+        mlua::Error::runtime(format!("cannot open an event queue: {}", error::system_error(&error)))
     })?;
 
     ignore_sigpipe();
@@ -54,10 +51,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
         *entry = (table.to_pointer(), reference(lua, &table)?);
         tables.push((class, table));
     }
-    let context = new_context(
-        lua,
-        Context::new(runtime, metatables, reference(lua, &nested)?),
-    )?;
+    let context = new_context(lua, Context::new(runtime, metatables, reference(lua, &nested)?))?;
 
     let native = lua.create_table()?;
     native.set("nested", nested)?;
@@ -76,10 +70,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
                 stream::FUNCTIONS,
             ],
         ),
-        (
-            "udp",
-            &[udp::FUNCTIONS, common::UDP_FUNCTIONS, option::UDP_FUNCTIONS],
-        ),
+        ("udp", &[udp::FUNCTIONS, common::UDP_FUNCTIONS, option::UDP_FUNCTIONS]),
     ];
     for (name, lists) in groups {
         let group = lua.create_table()?;
@@ -91,10 +82,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     let classes = lua.create_table()?;
     for (class, metatable) in tables {
-        classes.set(
-            class.name(),
-            fill_metatable(lua, class, &metatable, &native)?,
-        )?;
+        classes.set(class.name(), fill_metatable(lua, class, &metatable, &native)?)?;
     }
     native.set("classes", classes)?;
     Ok(native)
@@ -124,19 +112,11 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     for group in class.groups() {
         shown.set(*group, true)?;
     }
-    let family = if class.kinds() == crate::net::options::Kinds::TCP {
-        "tcp"
-    } else {
-        "udp"
-    };
+    let family = if class.kinds() == crate::net::options::Kinds::TCP { "tcp" } else { "udp" };
     let tostring: Value = native.get::<Table>(family)?.get("tostring")?;
     // SAFETY: each function gets the one upvalue that it documents.
-    let (index, collect) = unsafe {
-        (
-            closure(lua, object::index, &methods)?,
-            closure(lua, object::collect, metatable)?,
-        )
-    };
+    let (index, collect) =
+        unsafe { (closure(lua, object::index, &methods)?, closure(lua, object::collect, metatable)?) };
     shown.set("__index", &methods)?;
     shown.set("__tostring", &tostring)?;
     shown.set("__gc", &collect)?;
@@ -152,11 +132,7 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
 fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
     let mut reference = 0;
     // SAFETY: the table is on the stack, and `luaL_ref` takes it off.
-    unsafe {
-        lua.exec_raw::<()>(table, |state| {
-            reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
-        })?
-    };
+    unsafe { lua.exec_raw::<()>(table, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))? };
     Ok(reference)
 }
 
@@ -166,11 +142,7 @@ fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
 /// The function must be right with this upvalue.
 unsafe fn closure(lua: &Lua, function: ffi::lua_CFunction, upvalue: impl IntoLua) -> Result<Value> {
     // SAFETY: the upvalue is on the stack, and the closure takes its place.
-    unsafe {
-        lua.exec_raw(upvalue.into_lua(lua)?, |state| {
-            ffi::lua_pushcclosure(state, function, 1)
-        })
-    }
+    unsafe { lua.exec_raw(upvalue.into_lua(lua)?, |state| ffi::lua_pushcclosure(state, function, 1)) }
 }
 
 /// The closure by which Lua calls a native function.
@@ -194,8 +166,7 @@ fn new_context(lua: &Lua, context: Context) -> Result<AnyUserData> {
         // The function is fine with any upvalue.
         metatable.set("__gc", closure(lua, drop_context, Value::Nil)?)?;
         lua.exec_raw(metatable, |state| {
-            let block =
-                ffi::lua_newuserdata(state, size_of::<*mut Context>()).cast::<*mut Context>();
+            let block = ffi::lua_newuserdata(state, size_of::<*mut Context>()).cast::<*mut Context>();
             *block = pointer;
             ffi::lua_insert(state, -2);
             ffi::lua_setmetatable(state, -2);

@@ -29,13 +29,8 @@ pub(crate) enum Class {
 
 impl Class {
     /// Every class, each at the index that is its number.
-    pub(super) const ALL: [Class; 5] = [
-        Class::TcpMaster,
-        Class::TcpClient,
-        Class::TcpServer,
-        Class::UdpUnconnected,
-        Class::UdpConnected,
-    ];
+    pub(super) const ALL: [Class; 5] =
+        [Class::TcpMaster, Class::TcpClient, Class::TcpServer, Class::UdpUnconnected, Class::UdpConnected];
 
     /// The name: what `tostring` and the field `class` show.
     pub(super) fn name(self) -> &'static str {
@@ -70,13 +65,10 @@ impl Class {
 pub(crate) struct Accepted(pub(crate) &'static [Class], pub(crate) &'static str);
 
 /// Any TCP object.
-pub(crate) const TCP: Accepted = Accepted(
-    &[Class::TcpMaster, Class::TcpClient, Class::TcpServer],
-    "tcp{any}",
-);
+pub(crate) const TCP: Accepted =
+    Accepted(&[Class::TcpMaster, Class::TcpClient, Class::TcpServer], "tcp{any}");
 /// Any UDP object.
-pub(crate) const UDP: Accepted =
-    Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
+pub(crate) const UDP: Accepted = Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
 
 /// A socket object: what the userdata's block points to.
 #[derive(Debug)]
@@ -133,8 +125,7 @@ impl Call<'_> {
 
     /// The address of the userdata at `index`.
     pub(crate) fn address(&self, index: c_int) -> *mut c_void {
-        self.userdata(index)
-            .map_or(ptr::null_mut(), |(block, _)| block)
+        self.userdata(index).map_or(ptr::null_mut(), |(block, _)| block)
     }
 }
 
@@ -144,15 +135,11 @@ impl Call<'_> {
 /// As `Values::push`.
 pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: Socket) {
     let (_, reference) = context.metatables.0[class as usize];
-    let object = Box::new(SocketObject {
-        socket: RefCell::new(socket),
-        runtime: context.runtime.clone(),
-    });
+    let object = Box::new(SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() });
     // SAFETY: the block has room for a pointer and holds one before the metatable is set; the
     // reference is to a table.
     unsafe {
-        let block =
-            ffi::lua_newuserdata(state, size_of::<*mut SocketObject>()).cast::<*mut SocketObject>();
+        let block = ffi::lua_newuserdata(state, size_of::<*mut SocketObject>()).cast::<*mut SocketObject>();
         *block = Box::into_raw(object);
         ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
         ffi::lua_setmetatable(state, -2);
@@ -166,20 +153,14 @@ pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class
 pub(super) unsafe fn take_buffer(state: *mut lua_State) -> ReceiveBuffer {
     // SAFETY: argument 1 is a userdata made by `push`.
     let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<*const SocketObject>()).as_ref() };
-    object
-        .map(|object| std::mem::take(&mut object.socket.borrow_mut().buffer))
-        .unwrap_or_default()
+    object.map(|object| std::mem::take(&mut object.socket.borrow_mut().buffer)).unwrap_or_default()
 }
 
 /// Gives a socket (argument 1) its receive buffer back.
 ///
 /// # Safety
 /// As `Values::push`, and argument 1 must be a socket object.
-pub(super) unsafe fn return_buffer(
-    state: *mut lua_State,
-    context: &Context,
-    buffer: ReceiveBuffer,
-) {
+pub(super) unsafe fn return_buffer(state: *mut lua_State, context: &Context, buffer: ReceiveBuffer) {
     // SAFETY: argument 1 is a userdata made by `push`.
     let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<*const SocketObject>()).as_ref() };
     if let Some(object) = object {
@@ -223,8 +204,7 @@ pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
     unsafe {
         ffi::lua_pushvalue(state, 2);
         ffi::lua_rawget(state, ffi::lua_upvalueindex(1));
-        if ffi::lua_type(state, -1) == ffi::LUA_TNIL && ffi::lua_type(state, 2) == ffi::LUA_TSTRING
-        {
+        if ffi::lua_type(state, -1) == ffi::LUA_TNIL && ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
             let mut length = 0;
             let bytes = ffi::lua_tolstring(state, 2, &mut length);
             if std::slice::from_raw_parts(bytes.cast::<u8>(), length) == b"inner_sock" {

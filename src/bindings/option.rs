@@ -17,13 +17,9 @@ pub(super) const UDP_FUNCTIONS: &[Function] = &functions(UDP);
 
 const fn functions(any: Accepted) -> [Function; 2] {
     [
-        Function::direct("getoption", get)
-            .of(any)
-            .with_strings(&[2]),
+        Function::direct("getoption", get).of(any).with_strings(&[2]),
         // Behind the value come the fields of a value that is a table, read by the caller.
-        Function::wrapped("setoption", set)
-            .of(any)
-            .with_strings(&[2]),
+        Function::wrapped("setoption", set).of(any).with_strings(&[2]),
     ]
 }
 
@@ -43,17 +39,10 @@ fn get(call: &Call<'_>) -> Result<Values, Raise> {
         Shape::Integer => option.integer(descriptor).map(one),
         Shape::Linger => option.linger(descriptor).map(|(on, seconds)| {
             let fields = vec![("on", Value::from(on)), ("timeout", Value::from(seconds))];
-            one(Table {
-                array: Vec::new(),
-                fields,
-            })
+            one(Table { array: Vec::new(), fields })
         }),
-        Shape::Interface => option
-            .interface(descriptor)
-            .map(|name| one(Value::Bytes(name))),
-        Shape::Address => option
-            .address(descriptor)
-            .map(|address| one(address.to_string())),
+        Shape::Interface => option.interface(descriptor).map(|name| one(Value::Bytes(name))),
+        Shape::Address => option.address(descriptor).map(|address| one(address.to_string())),
         Shape::Error => option.integer(descriptor).map(|code| match code {
             0 => one(Value::Nil),
             code => one(error::errno_text(code)),
@@ -69,23 +58,16 @@ fn set(call: &Call<'_>) -> Result<Values, Raise> {
     let option = find(call, |option| option.writable.include(class.kinds()))?;
     let value = value(call, option.shape)?;
     let socket = socket.borrow();
-    let outcome = socket
-        .open_descriptor()
-        .and_then(|descriptor| option.set(descriptor, &value));
+    let outcome = socket.open_descriptor().and_then(|descriptor| option.set(descriptor, &value));
     Ok(outcome.map_or_else(|_| failed("setsockopt failed"), |()| one(1)))
 }
 
-fn find(
-    call: &Call<'_>,
-    allowed: impl Fn(&SocketOption) -> bool,
-) -> Result<&'static SocketOption, Raise> {
+fn find(call: &Call<'_>, allowed: impl Fn(&SocketOption) -> bool) -> Result<&'static SocketOption, Raise> {
     let name = call.string(2)?;
-    options::find(name)
-        .filter(|option| allowed(option))
-        .ok_or_else(|| {
-            let shown = String::from_utf8_lossy(&name[..name.len().min(NAME_SHOWN)]).into_owned();
-            call.argument_error(2, format!("unsupported option `{shown}'"))
-        })
+    options::find(name).filter(|option| allowed(option)).ok_or_else(|| {
+        let shown = String::from_utf8_lossy(&name[..name.len().min(NAME_SHOWN)]).into_owned();
+        call.argument_error(2, format!("unsupported option `{shown}'"))
+    })
 }
 
 /// Where the value is, and the fields of one that is a table.
@@ -105,19 +87,14 @@ fn value(call: &Call<'_>, shape: Shape) -> Result<OptionValue, Raise> {
         Shape::Boolean if is_boolean(VALUE) => Ok(OptionValue::Integer(call.truth(VALUE).into())),
         Shape::Boolean => Err(call.type_error(VALUE, "boolean")),
         // As LuaSocket: what is no number counts as 0.
-        Shape::Integer => Ok(OptionValue::Integer(
-            call.maybe_number(VALUE).unwrap_or(0.0) as i32,
-        )),
+        Shape::Integer => Ok(OptionValue::Integer(call.maybe_number(VALUE).unwrap_or(0.0) as i32)),
         Shape::Linger => {
             table()?;
             if !is_boolean(ON) {
                 return Err(call.argument_error(VALUE, "boolean 'on' field expected"));
             }
             let seconds = field_number(call, TIMEOUT, VALUE, "number 'timeout' field expected")?;
-            Ok(OptionValue::Linger {
-                on: call.truth(ON),
-                seconds: seconds as i32,
-            })
+            Ok(OptionValue::Linger { on: call.truth(ON), seconds: seconds as i32 })
         }
         Shape::Interface => Ok(OptionValue::Interface(call.string(VALUE)?.to_vec())),
         Shape::Address => {
@@ -128,8 +105,8 @@ fn value(call: &Call<'_>, shape: Shape) -> Result<OptionValue, Raise> {
         Shape::Membership => {
             table()?;
             let group = field_text(call, GROUP, "string 'multiaddr' field expected")?;
-            let group = address(group)
-                .ok_or_else(|| call.argument_error(VALUE, "invalid 'multiaddr' ip address"))?;
+            let group =
+                address(group).ok_or_else(|| call.argument_error(VALUE, "invalid 'multiaddr' ip address"))?;
             let interface = field_text(call, INTERFACE, "string 'interface' field expected")?;
             let interface = address(interface)
                 .ok_or_else(|| call.argument_error(VALUE, "invalid 'interface' ip address"))?;
@@ -148,23 +125,14 @@ fn value(call: &Call<'_>, shape: Shape) -> Result<OptionValue, Raise> {
                 // The argument number is LuaSocket's slip.
                 field_number(call, INTERFACE, -1, "number 'interface' field expected")?
             };
-            Ok(OptionValue::Membership6 {
-                group,
-                interface: interface as u32,
-            })
+            Ok(OptionValue::Membership6 { group, interface: interface as u32 })
         }
         Shape::Error => Err(call.argument_error(2, "unsupported option `error'")),
     }
 }
 
-fn field_number(
-    call: &Call<'_>,
-    index: i32,
-    blamed: i32,
-    detail: &'static str,
-) -> Result<f64, Raise> {
-    call.maybe_number(index)
-        .ok_or_else(|| call.argument_error(blamed, detail))
+fn field_number(call: &Call<'_>, index: i32, blamed: i32, detail: &'static str) -> Result<f64, Raise> {
+    call.maybe_number(index).ok_or_else(|| call.argument_error(blamed, detail))
 }
 
 fn field_text(call: &Call<'_>, index: i32, detail: &'static str) -> Result<Vec<u8>, Raise> {
@@ -174,10 +142,7 @@ fn field_text(call: &Call<'_>, index: i32, detail: &'static str) -> Result<Vec<u
 /// A string, or a number as a string.
 fn text(call: &Call<'_>, index: i32) -> Option<Vec<u8>> {
     let text = call.maybe_string(index).map(<[u8]>::to_vec);
-    text.or_else(|| {
-        call.maybe_number(index)
-            .map(|number| number.to_string().into_bytes())
-    })
+    text.or_else(|| call.maybe_number(index).map(|number| number.to_string().into_bytes()))
 }
 
 /// An IPv4 address; `"*"` is any.

@@ -82,29 +82,18 @@ impl Call<'_> {
         if lookup.has_ended() {
             let answer = lookup.take();
             lookups.remove(&task);
-            return Ok(Some(
-                answer.map_or(Attempt::Failed(UNANSWERED.into()), Attempt::Done),
-            ));
+            return Ok(Some(answer.map_or(Attempt::Failed(UNANSWERED.into()), Attempt::Done)));
         }
         // A program that will not wait for a connection still has to wait for the address, as
         // with LuaSocket: there is nothing it could do meanwhile.
-        let limit = if timeouts.forbid_waiting() {
-            None
-        } else {
-            self.time_left(timeouts, began)
-        };
+        let limit = if timeouts.forbid_waiting() { None } else { self.time_left(timeouts, began) };
         if limit.is_some_and(|limit| limit.is_zero()) {
             lookups.remove(&task);
             return Ok(Some(Attempt::Failed(TIMEOUT.into())));
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let source = lookup.source();
-        self.context.runtime.scheduler.borrow_mut().wait_for(
-            task,
-            source,
-            Direction::Read,
-            deadline,
-        );
+        self.context.runtime.scheduler.borrow_mut().wait_for(task, source, Direction::Read, deadline);
         Ok(Some(Attempt::Again(self.again_later(timeouts, began))))
     }
 }

@@ -11,10 +11,8 @@ use crate::runtime::deadline_after;
 use crate::scheduler::{Direction, TaskId};
 
 /// Functions that take two arrays, of sockets to read from and of sockets to write to.
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function::wrapped("poll", poll),
-    Function::wrapped("park_any", park_any),
-];
+pub(super) const FUNCTIONS: &[Function] =
+    &[Function::wrapped("poll", poll), Function::wrapped("park_any", park_any)];
 
 const DIRECTIONS: [(i32, Direction); 2] = [(1, Direction::Read), (2, Direction::Write)];
 
@@ -42,11 +40,7 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
             }
         }
     }
-    let limit = if ready[0].is_empty() {
-        seconds(call, 3)?
-    } else {
-        Some(Duration::ZERO)
-    };
+    let limit = if ready[0].is_empty() { seconds(call, 3)? } else { Some(Duration::ZERO) };
     polled.sort_by_key(|&(number, ..)| number);
     let descriptors: Vec<_> = polled
         .iter()
@@ -73,26 +67,15 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
 /// `park_any(readers, writers, seconds, id)`: parks the task with this id (nil: the running one) until one of the sockets is ready or
 /// closed, it is woken, or the time is up (nil: never). `true`, or `nil, error`.
 fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
-    let task = if call.is_absent(4) {
-        call.task()?
-    } else {
-        TaskId(call.number(4)? as usize)
-    };
-    let deadline = if call.is_absent(3) {
-        None
-    } else {
-        deadline_after(call.number(3)?)
-    };
+    let task = if call.is_absent(4) { call.task()? } else { TaskId(call.number(4)? as usize) };
+    let deadline = if call.is_absent(3) { None } else { deadline_after(call.number(3)?) };
     let mut sources = Vec::new();
     for (argument, direction) in DIRECTIONS {
         for position in 1..=call.array_length(argument) {
             let watched = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
                 let socket = &mut *socket.borrow_mut();
-                socket
-                    .descriptor
-                    .is_some()
-                    .then(|| call.context.runtime.watch_socket(socket, direction))
+                socket.descriptor.is_some().then(|| call.context.runtime.watch_socket(socket, direction))
             });
             match watched {
                 Some(Ok(source)) => sources.push((source, direction)),
@@ -101,11 +84,7 @@ fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
             }
         }
     }
-    call.context
-        .runtime
-        .scheduler
-        .borrow_mut()
-        .wait_for_any(task, sources, deadline);
+    call.context.runtime.scheduler.borrow_mut().wait_for_any(task, sources, deadline);
     Ok(one(true))
 }
 
@@ -115,9 +94,5 @@ fn seconds(call: &Call<'_>, index: i32) -> Result<Option<Duration>, Raise> {
         return Ok(None);
     }
     let seconds = call.number(index)?;
-    Ok(if seconds < 0.0 {
-        None
-    } else {
-        Duration::try_from_secs_f64(seconds).ok()
-    })
+    Ok(if seconds < 0.0 { None } else { Duration::try_from_secs_f64(seconds).ok() })
 }

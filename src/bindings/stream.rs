@@ -20,11 +20,7 @@ const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
 /// `receive(socket, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, STREAM)?;
-    let prefix = if call.is_absent(3) {
-        &[]
-    } else {
-        call.string(3)?
-    };
+    let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
     let Some(pattern) = pattern(call, prefix.len())? else {
         // The prefix alone is as long as what was asked for.
         return Ok(one(Value::Argument(3)));
@@ -45,11 +41,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     })?;
     Ok(match attempt {
         Attempt::Done(Received::InScratch(answer)) => {
-            let slice = Slice {
-                start: answer.start,
-                end: answer.end,
-                prefix,
-            };
+            let slice = Slice { start: answer.start, end: answer.end, prefix };
             one(Value::Scratch(slice))
         }
         Attempt::Done(Received::InBuffer(found)) => one(buffered(socket, &found, prefix)),
@@ -68,11 +60,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 /// An answer that lies in the socket's buffer.
 fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
-    let slice = Slice {
-        start: found.answer.start,
-        end: found.answer.end,
-        prefix,
-    };
+    let slice = Slice { start: found.answer.start, end: found.answer.end, prefix };
     Value::Buffered(slice, found.used)
 }
 
@@ -105,11 +93,7 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, STREAM)?;
     let data = call.string(2)?;
-    let range = byte_range(
-        data.len(),
-        call.number_or(3, 1.0)?,
-        call.number_or(4, -1.0)?,
-    );
+    let range = byte_range(data.len(), call.number_or(3, 1.0)?, call.number_or(4, -1.0)?);
     let first = range.start;
     // From the second attempt on: how many bytes are out already.
     let mut sent = call.maybe_number(6).map_or(0, |sent| sent as usize);
@@ -121,9 +105,8 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     }
 
     let socket = &mut *socket.borrow_mut();
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| {
-        socket.send(wanted, &mut sent)
-    })?;
+    let attempt =
+        call.attempt(socket, Direction::Write, began, |socket, _| socket.send(wanted, &mut sent))?;
     Ok(match attempt {
         Attempt::Done(()) => one(first + sent),
         Attempt::Again(again) => again.values_with(sent),
@@ -135,11 +118,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
 fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
     let length = length as f64;
     let from_start = |index: f64| {
-        if index < 0.0 {
-            index.trunc() + length + 1.0
-        } else {
-            index.trunc()
-        }
+        if index < 0.0 { index.trunc() + length + 1.0 } else { index.trunc() }
     };
     let start = from_start(i).max(1.0);
     let end = from_start(j).min(length);

@@ -19,9 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::wrapped("park", park),
     Function::direct("ready_again", ready_again),
     Function::direct("spend", spend),
-    Function::direct("in_task", |call| {
-        Ok(one(matches!(call.place(), Place::Task(_))))
-    }),
+    Function::direct("in_task", |call| Ok(one(matches!(call.place(), Place::Task(_))))),
     Function::direct("is_outside", |call| Ok(one(call.place() == Place::Outside))),
     Function::wrapped("check_task", |call| call.task().map(|_| nothing())),
     Function::direct("is_socket", |call| Ok(one(call.any_socket(1).is_some()))),
@@ -31,11 +29,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("next_alarm", next_alarm),
     Function::direct("next_alarm_in", next_alarm_in),
     Function::direct("wall_clock", |_| Ok(one(Value::Float(wall_clock())))),
-    Function::direct("clock", |call| {
-        Ok(one(Value::Float(
-            call.context.runtime.seconds(Instant::now()),
-        )))
-    }),
+    Function::direct("clock", |call| Ok(one(Value::Float(call.context.runtime.seconds(Instant::now()))))),
     Function::direct("descriptor_limit", |_| Ok(one(descriptor_limit()))),
 ];
 
@@ -93,16 +87,8 @@ fn wake(call: &Call<'_>) -> Result<Values, Raise> {
 /// `park(seconds)`: parks the running task until it is woken or the time is up (nil: never).
 fn park(call: &Call<'_>) -> Result<Values, Raise> {
     let task = call.task()?;
-    let deadline = if call.is_absent(1) {
-        None
-    } else {
-        deadline_after(call.number(1)?)
-    };
-    call.context
-        .runtime
-        .scheduler
-        .borrow_mut()
-        .park(task, deadline);
+    let deadline = if call.is_absent(1) { None } else { deadline_after(call.number(1)?) };
+    call.context.runtime.scheduler.borrow_mut().park(task, deadline);
     Ok(nothing())
 }
 
@@ -127,18 +113,11 @@ fn facts(call: &Call<'_>) -> Result<Values, Raise> {
     let task = task(call, 1)?;
     let scheduler = call.context.runtime.scheduler.borrow();
     let now = Instant::now();
-    let left = scheduler
-        .deadline(task)
-        .map(|deadline| deadline.saturating_duration_since(now).as_secs_f64());
-    let since = scheduler
-        .last_run(task)
-        .map(|last| now.saturating_duration_since(last).as_secs_f64());
+    let left = scheduler.deadline(task).map(|deadline| deadline.saturating_duration_since(now).as_secs_f64());
+    let since = scheduler.last_run(task).map(|last| now.saturating_duration_since(last).as_secs_f64());
     let optional = |seconds: Option<f64>| seconds.map_or(Value::Nil, Value::Float);
     let (reads, writes) = scheduler.waits(task);
-    Ok(one(optional(left))
-        .and(optional(since))
-        .and(reads)
-        .and(writes))
+    Ok(one(optional(left)).and(optional(since)).and(reads).and(writes))
 }
 
 /// `set_alarm(seconds)`: the id of an alarm that the loop will report once; nil if the time is too
@@ -147,23 +126,13 @@ fn set_alarm(call: &Call<'_>) -> Result<Values, Raise> {
     let Some(deadline) = deadline_after(call.number(1)?.max(0.0)) else {
         return Ok(one(Value::Nil));
     };
-    Ok(one(call
-        .context
-        .runtime
-        .scheduler
-        .borrow_mut()
-        .set_alarm(deadline)
-        .0))
+    Ok(one(call.context.runtime.scheduler.borrow_mut().set_alarm(deadline).0))
 }
 
 /// `cancel_alarm(id)`: the loop will not report it.
 fn cancel_alarm(call: &Call<'_>) -> Result<Values, Raise> {
     let alarm = AlarmId(call.number(1)? as usize);
-    call.context
-        .runtime
-        .scheduler
-        .borrow_mut()
-        .cancel_alarm(alarm);
+    call.context.runtime.scheduler.borrow_mut().cancel_alarm(alarm);
     Ok(nothing())
 }
 
@@ -171,33 +140,23 @@ fn cancel_alarm(call: &Call<'_>) -> Result<Values, Raise> {
 fn next_alarm(call: &Call<'_>) -> Result<Values, Raise> {
     let scheduler = &mut *call.context.runtime.scheduler.borrow_mut();
     scheduler.expire(Instant::now());
-    Ok(one(scheduler
-        .next_alarm()
-        .map_or(Value::Nil, |alarm| alarm.0.into())))
+    Ok(one(scheduler.next_alarm().map_or(Value::Nil, |alarm| alarm.0.into())))
 }
 
 /// `next_alarm_in()`: seconds to the earliest alarm, or nil.
 fn next_alarm_in(call: &Call<'_>) -> Result<Values, Raise> {
     let next = call.context.runtime.scheduler.borrow().earliest_alarm();
-    let left = next.map(|deadline| {
-        deadline
-            .saturating_duration_since(Instant::now())
-            .as_secs_f64()
-    });
+    let left = next.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_secs_f64());
     Ok(one(left.map_or(Value::Nil, Value::Float)))
 }
 
 /// Seconds since 1970.
 fn wall_clock() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 /// How many descriptors this process may have.
 fn descriptor_limit() -> f64 {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit
-        .current
-        .map_or(f64::from(i32::MAX), |limit| limit as f64)
+    limit.current.map_or(f64::from(i32::MAX), |limit| limit as f64)
 }

@@ -19,12 +19,7 @@ use crate::scheduler::Direction;
 
 /// Functions of TCP objects.
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::direct("tcp", |_| {
-        Ok(one((
-            Class::TcpMaster,
-            Socket::new(None, Family::Unspecified),
-        )))
-    }),
+    Function::direct("tcp", |_| Ok(one((Class::TcpMaster, Socket::new(None, Family::Unspecified))))),
     Function::direct("tcp4", |_| create(Family::Inet)),
     Function::direct("tcp6", |_| create(Family::Inet6)),
     Function::attempted("accept", accept),
@@ -53,16 +48,14 @@ fn accept(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, SERVER)?;
     let began = call.maybe_number(BEGAN);
     let socket = &mut *socket.borrow_mut();
-    Ok(
-        match call.attempt(socket, Direction::Read, began, |socket, _| socket.accept())? {
-            Attempt::Done(client) => one((Class::TcpClient, client)),
-            Attempt::Again(again) => again.values(),
-            Attempt::Failed(error) => {
-                let exhausted = is_exhausted(&error);
-                failed(error).and(exhausted)
-            }
-        },
-    )
+    Ok(match call.attempt(socket, Direction::Read, began, |socket, _| socket.accept())? {
+        Attempt::Done(client) => one((Class::TcpClient, client)),
+        Attempt::Again(again) => again.values(),
+        Attempt::Failed(error) => {
+            let exhausted = is_exhausted(&error);
+            failed(error).and(exhausted)
+        }
+    })
 }
 
 /// `bind(socket, host, port, nil, began)`: 1, or `nil, error`.
@@ -130,14 +123,8 @@ fn connect(call: &Call<'_>) -> Result<Values, Raise> {
             return Ok(failed(error::CLOSED));
         }
         let family = socket.family;
-        match call.resolve(
-            || peer_query(&host, &service, family),
-            &socket.timeouts,
-            began,
-        )? {
-            Attempt::Done(addresses) => {
-                socket.connecting = Some(Box::new(Connecting::new(addresses)))
-            }
+        match call.resolve(|| peer_query(&host, &service, family), &socket.timeouts, began)? {
+            Attempt::Done(addresses) => socket.connecting = Some(Box::new(Connecting::new(addresses))),
             Attempt::Again(again) => return Ok(again.values()),
             Attempt::Failed(error) => return Ok(failed(error)),
         }
@@ -147,9 +134,8 @@ fn connect(call: &Call<'_>) -> Result<Values, Raise> {
         call.context.runtime.take_timed_out();
     }
     let time_left = call.time_left(&socket.timeouts, began);
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| {
-        socket.advance_connection(time_left)
-    })?;
+    let attempt =
+        call.attempt(socket, Direction::Write, began, |socket, _| socket.advance_connection(time_left))?;
     Ok(match attempt {
         Attempt::Done(()) => one(1),
         Attempt::Again(again) => again.values(),
@@ -164,10 +150,7 @@ fn connect(call: &Call<'_>) -> Result<Values, Raise> {
 fn listen(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, MASTER)?;
     let backlog = call.number_or(2, BACKLOG)?;
-    let listened = socket
-        .borrow()
-        .open_descriptor()
-        .and_then(|descriptor| descriptor.listen(backlog as i32));
+    let listened = socket.borrow().open_descriptor().and_then(|descriptor| descriptor.listen(backlog as i32));
     Ok(match listened {
         Ok(()) => {
             call.set_class(1, Class::TcpServer);
@@ -180,11 +163,7 @@ fn listen(call: &Call<'_>) -> Result<Values, Raise> {
 /// `shutdown(socket, how)`: always 1.
 fn shutdown(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, CLIENT)?;
-    let how = if call.is_absent(2) {
-        b"both"
-    } else {
-        call.string(2)?
-    };
+    let how = if call.is_absent(2) { b"both" } else { call.string(2)? };
     let how = match how {
         b"both" => Shutdown::Both,
         b"send" => Shutdown::Write,

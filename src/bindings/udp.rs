@@ -16,12 +16,7 @@ use crate::scheduler::Direction;
 
 /// Functions of UDP objects.
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::direct("udp", |_| {
-        Ok(one((
-            Class::UdpUnconnected,
-            Socket::new(None, Family::Unspecified),
-        )))
-    }),
+    Function::direct("udp", |_| Ok(one((Class::UdpUnconnected, Socket::new(None, Family::Unspecified))))),
     Function::direct("udp4", |_| create(Family::Inet)),
     Function::direct("udp6", |_| create(Family::Inet6)),
     Function::attempted("setsockname", set_local_name).with_strings(&[2, 3]),
@@ -107,9 +102,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     let data = call.string(2)?;
     let began = call.maybe_number(BEGAN);
     let socket = &mut *socket.borrow_mut();
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| {
-        socket.send_datagram(data)
-    })?;
+    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.send_datagram(data))?;
     Ok(count(attempt))
 }
 
@@ -123,9 +116,8 @@ fn send_to(call: &Call<'_>) -> Result<Values, Raise> {
         Ok(address) => address,
         Err(text) => return Ok(failed(text)),
     };
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| {
-        socket.send_datagram_to(data, &address)
-    })?;
+    let attempt =
+        call.attempt(socket, Direction::Write, began, |socket, _| socket.send_datagram_to(data, &address))?;
     Ok(count(attempt))
 }
 
@@ -165,9 +157,8 @@ fn receive_any(call: &Call<'_>, with_sender: bool) -> Result<Values, Raise> {
     // The scratch buffer holds any datagram there is.
     let mut room = call.context.runtime.take_scratch();
     let wanted = size.min(room.len());
-    let attempt = call.attempt(socket, Direction::Read, began, |socket, _| {
-        socket.receive_datagram(&mut room[..wanted])
-    });
+    let attempt = call
+        .attempt(socket, Direction::Read, began, |socket, _| socket.receive_datagram(&mut room[..wanted]));
     let values = match attempt {
         Ok(Attempt::Done((count, sender))) => {
             let sender = sender.and_then(|sender| sender.as_socket());

@@ -14,10 +14,7 @@ use crate::net::socket::Socket;
 #[derive(Debug)]
 pub(crate) enum Raise {
     /// A wrong argument.
-    Argument {
-        index: c_int,
-        detail: Cow<'static, str>,
-    },
+    Argument { index: c_int, detail: Cow<'static, str> },
     /// Anything else.
     Message(Cow<'static, str>),
 }

@@ -59,13 +59,12 @@ pub fn host_text(address: &SocketAddr) -> String {
         SocketAddr::V4(address) => address.ip().to_string(),
         SocketAddr::V6(address) if address.scope_id() == 0 => address.ip().to_string(),
         // The C library knows the names of the interfaces.
-        SocketAddr::V6(address) => {
-            dns_lookup::getnameinfo(&(*address).into(), libc::NI_NUMERICHOST)
-                .map_or_else(|_| address.ip().to_string(), |(host, _)| host)
-        }
+        SocketAddr::V6(address) => dns_lookup::getnameinfo(&(*address).into(), libc::NI_NUMERICHOST)
+            .map_or_else(|_| address.ip().to_string(), |(host, _)| host),
     }
 }
 
+// SAFETY: the declarations are those of the C library.
 unsafe extern "C" {
     fn inet_aton(text: *const c_char, address: *mut libc::in_addr) -> c_int;
 }
@@ -80,9 +79,7 @@ pub fn parse_ipv4(text: &CStr) -> Option<Ipv4Addr> {
 
 /// An IPv4 address as the C library takes it.
 pub fn to_c(address: Ipv4Addr) -> libc::in_addr {
-    libc::in_addr {
-        s_addr: u32::from(address).to_be(),
-    }
+    libc::in_addr { s_addr: u32::from(address).to_be() }
 }
 
 /// The address that dissolves a datagram socket's connection.

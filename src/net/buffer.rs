@@ -33,15 +33,11 @@ impl Pattern {
             Pattern::Line => {
                 let end = seen + memchr(b'\n', &bytes[seen..])?;
                 let length = drop_carriage_returns(&mut bytes[..end]);
-                Some(Found {
-                    answer: 0..length,
-                    used: end + 1,
-                })
+                Some(Found { answer: 0..length, used: end + 1 })
             }
-            Pattern::Exactly(count) => (bytes.len() >= count).then_some(Found {
-                answer: 0..count,
-                used: count,
-            }),
+            Pattern::Exactly(count) => {
+                (bytes.len() >= count).then_some(Found { answer: 0..count, used: count })
+            }
             Pattern::All => None,
         }
     }
@@ -53,10 +49,7 @@ impl Pattern {
             Pattern::Line => drop_carriage_returns(bytes),
             Pattern::All | Pattern::Exactly(_) => used,
         };
-        Found {
-            answer: 0..length,
-            used,
-        }
+        Found { answer: 0..length, used }
     }
 }
 
@@ -97,11 +90,7 @@ impl ReceiveBuffer {
 
     /// Looks for `pattern`. The bytes stay until [`ReceiveBuffer::consume`].
     pub fn find(&mut self, pattern: Pattern) -> Option<Found> {
-        let seen = if pattern == Pattern::Line {
-            self.seen
-        } else {
-            0
-        };
+        let seen = if pattern == Pattern::Line { self.seen } else { 0 };
         let found = pattern.find(&mut self.bytes[self.start..], seen);
         if found.is_none() && pattern == Pattern::Line {
             self.seen = self.len();

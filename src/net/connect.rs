@@ -73,25 +73,12 @@ impl Socket {
 
     /// When to go on with the attempt even if nothing happens: the next address is due then.
     pub fn next_address_due(&self) -> Option<Instant> {
-        let connecting = self
-            .connecting
-            .as_deref()
-            .filter(|connecting| connecting.addresses.len() > 1)?;
+        let connecting = self.connecting.as_deref().filter(|connecting| connecting.addresses.len() > 1)?;
         connecting.until
     }
 
-    fn step(
-        &mut self,
-        connecting: &mut Connecting,
-        time_left: Option<Duration>,
-    ) -> Result<(), Failure> {
-        let Connecting {
-            addresses,
-            fresh,
-            pending,
-            until,
-            last_error,
-        } = connecting;
+    fn step(&mut self, connecting: &mut Connecting, time_left: Option<Duration>) -> Result<(), Failure> {
+        let Connecting { addresses, fresh, pending, until, last_error } = connecting;
         if self.timeouts.forbid_waiting() {
             addresses.truncate(1);
         }
@@ -136,9 +123,8 @@ impl Socket {
 
     /// Makes the descriptor fit for another address, keeping its options and its local address.
     fn abandon_connection(&mut self) {
-        let dissolved = self
-            .open_descriptor()
-            .and_then(|descriptor| descriptor.connect(&unspecified_address()));
+        let dissolved =
+            self.open_descriptor().and_then(|descriptor| descriptor.connect(&unspecified_address()));
         if dissolved.is_err() {
             self.discard_descriptor();
         }
@@ -146,10 +132,8 @@ impl Socket {
 
     fn connect_to(&mut self, address: &SocketAddr) -> io::Result<()> {
         let family = Family::of(address);
-        let wrong_family = self.descriptor.is_some()
-            && self
-                .local_address()
-                .is_ok_and(|local| Family::of(&local) != family);
+        let wrong_family =
+            self.descriptor.is_some() && self.local_address().is_ok_and(|local| Family::of(&local) != family);
         if wrong_family {
             self.discard_descriptor();
         }
@@ -181,8 +165,5 @@ fn is_in_progress(error: &io::Error) -> bool {
 /// # Errors
 /// Those of `socket(2)`.
 pub fn new_stream(family: Family) -> io::Result<Socket> {
-    Ok(Socket::new(
-        Some(new_descriptor(family, Type::STREAM)?),
-        family,
-    ))
+    Ok(Socket::new(Some(new_descriptor(family, Type::STREAM)?), family))
 }

@@ -20,9 +20,7 @@ impl Socket {
         let Some(descriptor) = &self.descriptor else {
             return Err(REFUSED.into());
         };
-        let sent = descriptor
-            .send(data)
-            .map_err(|error| datagram_failure(&error, Direction::Write))?;
+        let sent = descriptor.send(data).map_err(|error| datagram_failure(&error, Direction::Write))?;
         self.statistics.sent += sent as f64;
         Ok(sent)
     }
@@ -31,11 +29,7 @@ impl Socket {
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn send_datagram_to(
-        &mut self,
-        data: &[u8],
-        address: &SocketAddr,
-    ) -> Result<usize, Failure> {
+    pub fn send_datagram_to(&mut self, data: &[u8], address: &SocketAddr) -> Result<usize, Failure> {
         let family = Family::of(address);
         if self.descriptor.is_none() && self.family != Family::Unspecified {
             // It was closed; only what was never open is opened by its first use.
@@ -56,19 +50,15 @@ impl Socket {
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn receive_datagram(
-        &mut self,
-        room: &mut [u8],
-    ) -> Result<(usize, Option<SockAddr>), Failure> {
+    pub fn receive_datagram(&mut self, room: &mut [u8]) -> Result<(usize, Option<SockAddr>), Failure> {
         let Some(descriptor) = &self.descriptor else {
             return Err(CLOSED.into());
         };
         // SAFETY: `MaybeUninit<u8>` has the layout of `u8`, and `recv_from` never writes
         // uninitialised bytes.
         let room = unsafe { &mut *(std::ptr::from_mut(room) as *mut [MaybeUninit<u8>]) };
-        let (count, sender) = descriptor
-            .recv_from(room)
-            .map_err(|error| datagram_failure(&error, Direction::Read))?;
+        let (count, sender) =
+            descriptor.recv_from(room).map_err(|error| datagram_failure(&error, Direction::Read))?;
         self.statistics.received += count as f64;
         Ok((count, Some(sender)))
     }

@@ -41,10 +41,7 @@ pub fn errno_text(code: i32) -> Text {
 pub fn c_library_text(code: i32) -> Text {
     let text = io::Error::from_raw_os_error(code).to_string();
     let suffix = format!(" (os error {code})");
-    text.strip_suffix(&suffix)
-        .unwrap_or(&text)
-        .to_owned()
-        .into()
+    text.strip_suffix(&suffix).unwrap_or(&text).to_owned().into()
 }
 
 /// The text for a failed name resolution: LuaSocket's own where it has one, else the C library's.
@@ -71,9 +68,7 @@ pub fn c_library_resolver_error(error: &LookupError) -> Text {
         return "host or service not provided, or not known".into();
     }
     let text = io::Error::other(LookupError::new(error.error_num())).to_string();
-    let text = text
-        .strip_prefix("failed to lookup address information: ")
-        .unwrap_or(&text);
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     text.to_owned().into()
 }
 
@@ -86,23 +81,14 @@ mod tests {
         assert_eq!(errno_text(libc::ECONNREFUSED), "connection refused");
         assert_eq!(errno_text(libc::ECONNRESET), "closed");
         assert_eq!(errno_text(libc::EBADF), "Bad file descriptor");
-        assert_eq!(
-            errno_text(libc::ENOTCONN),
-            "Transport endpoint is not connected"
-        );
+        assert_eq!(errno_text(libc::ENOTCONN), "Transport endpoint is not connected");
     }
 
     #[test]
     fn resolver_errors_have_luasockets_texts() {
         let text = |code| resolver_error(&LookupError::new(code));
-        assert_eq!(
-            text(libc::EAI_NONAME),
-            "host or service not provided, or not known"
-        );
-        assert_eq!(
-            text(libc::EAI_SERVICE),
-            "service not supported for socket type"
-        );
+        assert_eq!(text(libc::EAI_NONAME), "host or service not provided, or not known");
+        assert_eq!(text(libc::EAI_SERVICE), "service not supported for socket type");
     }
 
     #[test]

@@ -33,11 +33,7 @@ impl Query {
         if let Some(address) = self.numeric_address() {
             return Some(Ok(vec![address]));
         }
-        let flags = if self.host.is_some() {
-            libc::AI_NUMERICHOST
-        } else {
-            0
-        };
+        let flags = if self.host.is_some() { libc::AI_NUMERICHOST } else { 0 };
         match self.look_up(flags) {
             Err(error) if error.error_num() == libc::EAI_NONAME && self.host.is_some() => None,
             answer => Some(answer.map_err(|error| error::resolver_error(&error))),
@@ -49,19 +45,16 @@ impl Query {
     /// # Errors
     /// The resolver's, in LuaSocket's words.
     pub fn answer(&self) -> Result<Vec<SocketAddr>, Text> {
-        self.look_up(0)
-            .map_err(|error| error::resolver_error(&error))
+        self.look_up(0).map_err(|error| error::resolver_error(&error))
     }
 
     /// The address if host and port are both plain numbers of the right family.
     fn numeric_address(&self) -> Option<SocketAddr> {
         let host: IpAddr = self.host.as_deref()?.parse().ok()?;
         let service = self.service.as_deref().unwrap_or("0");
-        let plain =
-            (1..=5).contains(&service.len()) && service.bytes().all(|byte| byte.is_ascii_digit());
+        let plain = (1..=5).contains(&service.len()) && service.bytes().all(|byte| byte.is_ascii_digit());
         let address = SocketAddr::new(host, plain.then(|| service.parse().ok()).flatten()?);
-        (self.family == Family::Unspecified || self.family == Family::of(&address))
-            .then_some(address)
+        (self.family == Family::Unspecified || self.family == Family::of(&address)).then_some(address)
     }
 
     fn look_up(&self, flags: i32) -> Result<Vec<SocketAddr>, LookupError> {
@@ -71,8 +64,7 @@ impl Query {
             socktype: self.kind.into(),
             protocol: 0,
         };
-        let found =
-            dns_lookup::getaddrinfo(self.host.as_deref(), self.service.as_deref(), Some(hints))?;
+        let found = dns_lookup::getaddrinfo(self.host.as_deref(), self.service.as_deref(), Some(hints))?;
         Ok(found.flatten().map(|entry| entry.sockaddr).collect())
     }
 }
@@ -89,12 +81,7 @@ pub fn numeric_address(host: &str, port: &str, family: Family) -> Result<SocketA
         protocol: 0,
     };
     dns_lookup::getaddrinfo(Some(host), Some(port), Some(hints))
-        .and_then(|mut found| {
-            found
-                .next()
-                .transpose()?
-                .ok_or_else(|| LookupError::new(libc::EAI_NONAME))
-        })
+        .and_then(|mut found| found.next().transpose()?.ok_or_else(|| LookupError::new(libc::EAI_NONAME)))
         .map(|entry| entry.sockaddr)
         .map_err(|error| error::c_library_resolver_error(&error))
 }
@@ -121,10 +108,9 @@ pub fn addresses(host: &str) -> Result<Vec<HostAddress>, Text> {
         passive: false,
     };
     let found = query.answer()?;
-    let described = found.iter().map(|entry| HostAddress {
-        family: Family::of(entry),
-        address: address::host_text(entry),
-    });
+    let described = found
+        .iter()
+        .map(|entry| HostAddress { family: Family::of(entry), address: address::host_text(entry) });
     Ok(described.collect())
 }
 
@@ -132,10 +118,7 @@ pub fn addresses(host: &str) -> Result<Vec<HostAddress>, Text> {
 ///
 /// # Errors
 /// The resolver's, in LuaSocket's words.
-pub fn names(
-    host: Option<&str>,
-    service: Option<&str>,
-) -> Result<(Vec<String>, Option<String>), Text> {
+pub fn names(host: Option<&str>, service: Option<&str>) -> Result<(Vec<String>, Option<String>), Text> {
     let query = Query {
         host: host.map(str::to_owned),
         service: service.map(str::to_owned),
@@ -146,8 +129,8 @@ pub fn names(
     let mut names = Vec::new();
     let mut service_name = None;
     for entry in query.answer()? {
-        let (name, port) = dns_lookup::getnameinfo(&entry, 0)
-            .map_err(|error| error::c_library_resolver_error(&error))?;
+        let (name, port) =
+            dns_lookup::getnameinfo(&entry, 0).map_err(|error| error::c_library_resolver_error(&error))?;
         if host.is_some() {
             names.push(name);
         }
@@ -201,10 +184,7 @@ mod tests {
     #[test]
     fn an_address_of_the_other_family_is_refused_at_once() {
         let answer = at_once("::1", "80", Family::Inet);
-        assert_eq!(
-            answer,
-            Some(Err("Address family for hostname not supported".into()))
-        );
+        assert_eq!(answer, Some(Err("Address family for hostname not supported".into())));
     }
 
     #[test]

@@ -36,10 +36,7 @@ pub fn wait_for_any(
         .map(|&(descriptor, direction)| PollFd::from_borrowed_fd(descriptor, flags(direction)))
         .collect();
     poll_for(&mut polled, limit)?;
-    let ready = polled
-        .iter()
-        .enumerate()
-        .filter(|(_, descriptor)| !descriptor.revents().is_empty());
+    let ready = polled.iter().enumerate().filter(|(_, descriptor)| !descriptor.revents().is_empty());
     Ok(ready.map(|(index, _)| index).collect())
 }
 

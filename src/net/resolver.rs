@@ -44,12 +44,7 @@ enum Stage<T> {
 impl Resolver {
     /// A resolver that has no threads yet and wakes `poller` with its answers.
     pub fn new(poller: Arc<Poller>) -> Self {
-        Resolver {
-            pool: None,
-            poller,
-            finished: mpsc::channel(),
-            abandoned: Rc::default(),
-        }
+        Resolver { pool: None, poller, finished: mpsc::channel(), abandoned: Rc::default() }
     }
 
     /// Runs `job` on one of the threads. `source` stands for its end from now on.
@@ -60,8 +55,7 @@ impl Resolver {
     ) -> Lookup<T> {
         let pool = self.pool.get_or_insert_with(start_threads);
         let answer = Arc::new(Mutex::new(Stage::UnderWay));
-        let (slot, finished, poller) =
-            (answer.clone(), self.finished.0.clone(), self.poller.clone());
+        let (slot, finished, poller) = (answer.clone(), self.finished.0.clone(), self.poller.clone());
         pool.execute(move || {
             // Should the job panic, whoever waits for it finds no answer, and this thread lives on.
             let outcome = catch_unwind(AssertUnwindSafe(job)).ok();
@@ -70,11 +64,7 @@ impl Resolver {
             let _ = finished.send(source);
             let _ = poller.notify();
         });
-        Lookup {
-            answer,
-            source,
-            abandoned: self.abandoned.clone(),
-        }
+        Lookup { answer, source, abandoned: self.abandoned.clone() }
     }
 
     /// The lookups that have ended since the last call.
@@ -96,10 +86,7 @@ impl<T> Lookup<T> {
 
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
-        matches!(
-            *self.answer.lock().unwrap_or_else(PoisonError::into_inner),
-            Stage::Ended(_)
-        )
+        matches!(*self.answer.lock().unwrap_or_else(PoisonError::into_inner), Stage::Ended(_))
     }
 
     /// The answer. None as long as it has not ended, or if it ended without one.

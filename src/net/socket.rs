@@ -100,11 +100,7 @@ impl Socket {
             source: None,
             stale_source: None,
             timeouts: Timeouts::default(),
-            statistics: Statistics {
-                received: 0.0,
-                sent: 0.0,
-                since: Instant::now(),
-            },
+            statistics: Statistics { received: 0.0, sent: 0.0, since: Instant::now() },
             buffer: ReceiveBuffer::default(),
             drained: false,
             connecting: None,
@@ -121,9 +117,7 @@ impl Socket {
     /// # Errors
     /// `EBADF`.
     pub fn open_descriptor(&self) -> io::Result<&socket2::Socket> {
-        self.descriptor
-            .as_ref()
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
+        self.descriptor.as_ref().ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
     }
 
     /// Makes sure that there is a descriptor for addresses of `family`.
@@ -182,11 +176,7 @@ impl Socket {
 /// Those of `socket(2)`.
 pub fn new_descriptor(family: Family, kind: Type) -> io::Result<socket2::Socket> {
     let domain = family.domain().unwrap_or(Domain::IPV4);
-    let protocol = if kind == Type::STREAM {
-        Protocol::TCP
-    } else {
-        Protocol::UDP
-    };
+    let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
     let socket = socket2::Socket::new(domain, kind, Some(protocol))?;
     if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
@@ -196,7 +186,5 @@ pub fn new_descriptor(family: Family, kind: Type) -> io::Result<socket2::Socket>
 }
 
 fn internet_address(address: &SockAddr) -> io::Result<SocketAddr> {
-    address
-        .as_socket()
-        .ok_or_else(|| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))
+    address.as_socket().ok_or_else(|| io::Error::from_raw_os_error(libc::EAFNOSUPPORT))
 }

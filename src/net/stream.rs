@@ -17,20 +17,10 @@ const CALLS_IN_A_ROW: usize = 16;
 /// The least and the most that is received at once behind bytes that wait already.
 const ROOM: Range<usize> = 8 * 1024..256 * 1024;
 
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd"
-))]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
 const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 // Elsewhere the socket itself is told not to raise SIGPIPE, or the process ignores it.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd"
-)))]
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
 const SEND_FLAGS: libc::c_int = 0;
 
 /// Where a received answer lies.
@@ -79,11 +69,7 @@ impl Socket {
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);
-                (
-                    room,
-                    self.buffer
-                        .extend_with(room, |spare| descriptor.recv(spare)),
-                )
+                (room, self.buffer.extend_with(room, |spare| descriptor.recv(spare)))
             };
             let count = match received {
                 Ok(0) if pattern == Pattern::All && !self.buffer.is_empty() => {
@@ -147,11 +133,7 @@ impl Socket {
                 Err(error) => return Err(Failure::from_system(&error, Direction::Write)),
             }
         }
-        if *sent == data.len() {
-            Ok(())
-        } else {
-            Err(Failure::Busy)
-        }
+        if *sent == data.len() { Ok(()) } else { Err(Failure::Busy) }
     }
 
     /// Tries to accept a connection.
@@ -199,26 +181,15 @@ pub fn is_exhausted(text: &str) -> bool {
         .any(|&code| error::errno_text(code) == text)
 }
 
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd"
-))]
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     use rustix::net::SocketFlags;
     // One system call where socket2 needs two.
-    let accepted =
-        rustix::net::accept_with(descriptor, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    let accepted = rustix::net::accept_with(descriptor, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
     Ok(accepted.into())
 }
 
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "netbsd"
-)))]
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     let (accepted, _) = descriptor.accept()?;
     accepted.set_nonblocking(true)?;

@@ -16,10 +16,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Timeouts {
-            block: -1.0,
-            total: -1.0,
-        }
+        Timeouts { block: -1.0, total: -1.0 }
     }
 }
 
@@ -65,9 +62,7 @@ mod tests {
 
     fn wait(block: f64, total: f64, elapsed: u64) -> Option<u128> {
         let timeouts = Timeouts { block, total };
-        timeouts
-            .next_wait(Duration::from_millis(elapsed))
-            .map(|wait| wait.as_millis())
+        timeouts.next_wait(Duration::from_millis(elapsed)).map(|wait| wait.as_millis())
     }
 
     #[test]

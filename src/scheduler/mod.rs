@@ -12,6 +12,7 @@
 //! 4. Closing a source wakes all who wait for it. A stale id of a closed source wakes nobody.
 //! 5. A task that was removed never runs again and leaves nothing behind.
 
+mod id;
 mod queue;
 mod timers;
 
@@ -20,71 +21,11 @@ use std::time::Instant;
 
 use slab::Slab;
 
+pub use id::{AlarmId, Direction, Reason, SourceId, Status, TaskId};
+
+use id::INDEX_BITS;
 use queue::{Place, Queue, Wait, WaitIndex, Waits};
 use timers::{TimerId, Timers};
-
-/// Names a task from [`Scheduler::spawn`] until [`Scheduler::remove`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TaskId(pub usize);
-
-/// Names a source of readiness from [`Scheduler::add_source`] until [`Scheduler::remove_source`].
-///
-/// Ids are never mistaken for those of a later source in the same place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SourceId {
-    index: u32,
-    generation: u32,
-}
-
-/// How many bits of a source's key hold its index.
-const INDEX_BITS: u32 = usize::BITS / 2;
-
-impl SourceId {
-    /// The position of this source; reused once the source is gone.
-    pub fn index(self) -> usize {
-        self.index as usize
-    }
-
-    /// This id as one number, for an event queue to carry. Never `usize::MAX`.
-    pub fn key(self) -> usize {
-        // On machines of 32 bits the generation loses its upper half, which only makes it wrap
-        // sooner.
-        ((self.generation as usize) << INDEX_BITS) & (usize::MAX >> 1) | self.index as usize
-    }
-}
-
-/// What a task waits to do with a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// Receive, or accept.
-    Read,
-    /// Send, or finish connecting.
-    Write,
-}
-
-/// Names an alarm until it went off or was cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct AlarmId(pub usize);
-
-/// Why a task runs again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// It was spawned, yielded, was woken, or a source it waits for is ready or closed.
-    Ready,
-    /// Its deadline passed.
-    Timeout,
-}
-
-/// What a task is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// In the ready queue.
-    Ready(Reason),
-    /// Handed out by [`Scheduler::next_task`]; has neither parked nor ended since.
-    Running,
-    /// Parked.
-    Waiting,
-}
 
 #[derive(Debug)]
 struct Task {
@@ -183,13 +124,8 @@ impl Scheduler {
         let Some(entry) = self.tasks.get(task.0) else {
             return;
         };
-        let awaited = entry
-            .waits
-            .map(|index| self.waits.get(index))
-            .filter(|wait| wait.exclusive);
-        let place = entry
-            .turn
-            .or(awaited.map(|wait| (wait.source, wait.direction)));
+        let awaited = entry.waits.map(|index| self.waits.get(index)).filter(|wait| wait.exclusive);
+        let place = entry.turn.or(awaited.map(|wait| (wait.source, wait.direction)));
         self.end_waits(task);
         self.release_turn(task);
         let removed = self.tasks.remove(task.0);
@@ -263,11 +199,7 @@ impl Scheduler {
         while self.left_in_round > 0 {
             self.left_in_round -= 1;
             let (id, serial) = self.ready.pop_front()?;
-            let Some(task) = self
-                .tasks
-                .get_mut(id.0)
-                .filter(|task| task.serial == serial)
-            else {
+            let Some(task) = self.tasks.get_mut(id.0).filter(|task| task.serial == serial) else {
                 continue; // removed while it was ready
             };
             if let Status::Ready(reason) = task.status {
@@ -302,11 +234,7 @@ impl Scheduler {
     ) {
         let holds_turn = self.tasks[task.0].turn == Some((source, direction));
         self.park(task, deadline);
-        let place = if holds_turn {
-            Place::Front
-        } else {
-            Place::Back
-        };
+        let place = if holds_turn { Place::Front } else { Place::Back };
         self.enqueue(task, source, direction, true, place);
     }
 
@@ -371,24 +299,15 @@ impl Scheduler {
     pub fn add_source(&mut self) -> SourceId {
         let generation = self.next_generation;
         self.next_generation = self.next_generation.wrapping_add(1);
-        let index = self.sources.insert(Source {
-            generation,
-            read: Queue::default(),
-            write: Queue::default(),
-        });
-        SourceId {
-            index: u32::try_from(index).expect("fewer than 2^32 sources"),
-            generation,
-        }
+        let index =
+            self.sources.insert(Source { generation, read: Queue::default(), write: Queue::default() });
+        SourceId { index: u32::try_from(index).expect("fewer than 2^32 sources"), generation }
     }
 
     /// Removes a source and wakes every task that waits for it.
     pub fn remove_source(&mut self, source: SourceId) {
         for direction in [Direction::Read, Direction::Write] {
-            while let Some(head) = self
-                .source(source)
-                .and_then(|entry| entry.queue(direction).head())
-            {
+            while let Some(head) = self.source(source).and_then(|entry| entry.queue(direction).head()) {
                 let task = self.waits.get(head).task;
                 self.rouse(task, Reason::Ready);
             }
@@ -401,10 +320,7 @@ impl Scheduler {
     /// The source that an event's key stands for, unless it is gone.
     pub fn source_of_key(&self, key: usize) -> Option<SourceId> {
         let index = key & ((1 << INDEX_BITS) - 1);
-        let source = SourceId {
-            index: index as u32,
-            generation: self.sources.get(index)?.generation,
-        };
+        let source = SourceId { index: index as u32, generation: self.sources.get(index)?.generation };
         (source.key() == key).then_some(source)
     }
 
@@ -418,9 +334,7 @@ impl Scheduler {
             wanted |= has_turn;
             let Some(head) = queue.head() else { break };
             wanted = true;
-            let Wait {
-                task, exclusive, ..
-            } = *self.waits.get(head);
+            let Wait { task, exclusive, .. } = *self.waits.get(head);
             if exclusive && has_turn {
                 break;
             }
@@ -435,8 +349,7 @@ impl Scheduler {
 
     /// Whether some task waits for `source` in `direction`.
     pub fn is_awaited(&mut self, source: SourceId, direction: Direction) -> bool {
-        self.source(source)
-            .is_some_and(|entry| !entry.queue(direction).is_empty())
+        self.source(source).is_some_and(|entry| !entry.queue(direction).is_empty())
     }
 
     /// Whether `task` may use `source` now, or has to queue behind others that wait for it.
@@ -503,10 +416,7 @@ impl Scheduler {
 
     /// The earliest deadline of any alarm.
     pub fn earliest_alarm(&self) -> Option<Instant> {
-        self.alarms
-            .iter()
-            .filter_map(|(_, &timer)| self.timers.deadline(timer))
-            .min()
+        self.alarms.iter().filter_map(|(_, &timer)| self.timers.deadline(timer)).min()
     }
 
     /// The earliest deadline of any task or alarm.
@@ -517,9 +427,7 @@ impl Scheduler {
     // Inside
 
     fn source(&mut self, source: SourceId) -> Option<&mut Source> {
-        self.sources
-            .get_mut(source.index())
-            .filter(|entry| entry.generation == source.generation)
+        self.sources.get_mut(source.index()).filter(|entry| entry.generation == source.generation)
     }
 
     fn enqueue(
@@ -530,10 +438,8 @@ impl Scheduler {
         exclusive: bool,
         place: Place,
     ) {
-        let Some(entry) = self
-            .sources
-            .get_mut(source.index())
-            .filter(|entry| entry.generation == source.generation)
+        let Some(entry) =
+            self.sources.get_mut(source.index()).filter(|entry| entry.generation == source.generation)
         else {
             return;
         };

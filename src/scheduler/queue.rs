@@ -33,15 +33,7 @@ impl Wait {
         exclusive: bool,
         next_of_task: Option<WaitIndex>,
     ) -> Self {
-        Wait {
-            task,
-            source,
-            direction,
-            exclusive,
-            next_of_task,
-            previous: None,
-            next: None,
-        }
+        Wait { task, source, direction, exclusive, next_of_task, previous: None, next: None }
     }
 }
 
@@ -96,11 +88,7 @@ impl Waits {
             Place::Back => (queue.tail, None),
         };
         queue.exclusive += usize::from(wait.exclusive);
-        let index = self.nodes.insert(Wait {
-            previous,
-            next,
-            ..wait
-        });
+        let index = self.nodes.insert(Wait { previous, next, ..wait });
         match previous {
             Some(previous) => self.nodes[previous].next = Some(index),
             None => queue.head = Some(index),

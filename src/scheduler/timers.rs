@@ -44,20 +44,12 @@ struct Entry {
 
 impl<O: Copy> Timers<O> {
     pub(super) fn new() -> Self {
-        Timers {
-            slots: Slab::new(),
-            heap: BinaryHeap::new(),
-            next_serial: 0,
-        }
+        Timers { slots: Slab::new(), heap: BinaryHeap::new(), next_serial: 0 }
     }
 
     /// Adds a timer without a deadline.
     pub(super) fn add(&mut self, owner: O) -> TimerId {
-        TimerId(self.slots.insert(Slot {
-            owner,
-            deadline: None,
-            entry: None,
-        }))
+        TimerId(self.slots.insert(Slot { owner, deadline: None, entry: None }))
     }
 
     /// Removes a timer, whether or not it has a deadline.
@@ -105,10 +97,7 @@ impl<O: Copy> Timers<O> {
     /// Puts right whatever is at the top of the heap until it is a timer's true deadline.
     fn settle_top(&mut self) -> Option<Entry> {
         while let Some(&Reverse(entry)) = self.heap.peek() {
-            let slot = self
-                .slots
-                .get_mut(entry.slot)
-                .filter(|slot| slot.entry == Some(entry));
+            let slot = self.slots.get_mut(entry.slot).filter(|slot| slot.entry == Some(entry));
             match slot.map(|slot| slot.deadline) {
                 Some(Some(deadline)) if deadline == entry.at => return Some(entry),
                 Some(Some(deadline)) => {
@@ -128,11 +117,7 @@ impl<O: Copy> Timers<O> {
     }
 
     fn push(&mut self, slot: usize, at: Instant) {
-        let entry = Entry {
-            at,
-            serial: self.next_serial,
-            slot,
-        };
+        let entry = Entry { at, serial: self.next_serial, slot };
         self.next_serial += 1;
         self.slots[slot].entry = Some(entry);
         self.heap.push(Reverse(entry));
@@ -145,11 +130,8 @@ impl<O: Copy> Timers<O> {
             return;
         }
         let slots = &self.slots;
-        self.heap.retain(|Reverse(entry)| {
-            slots
-                .get(entry.slot)
-                .is_some_and(|slot| slot.entry == Some(*entry))
-        });
+        self.heap
+            .retain(|Reverse(entry)| slots.get(entry.slot).is_some_and(|slot| slot.entry == Some(*entry)));
         self.heap.shrink_to(2 * self.heap.len());
     }
 

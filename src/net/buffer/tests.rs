@@ -9,11 +9,7 @@ fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     match pattern {
         Pattern::Line => {
             let end = input.iter().position(|&byte| byte == b'\n')?;
-            let line = input[..end]
-                .iter()
-                .copied()
-                .filter(|&byte| byte != b'\r')
-                .collect();
+            let line = input[..end].iter().copied().filter(|&byte| byte != b'\r').collect();
             Some((line, &input[end + 1..]))
         }
         Pattern::Exactly(count) => {
@@ -65,10 +61,7 @@ fn pattern() -> impl Strategy<Value = Pattern> {
 
 fn input() -> impl Strategy<Value = Vec<u8>> {
     // Few different bytes, so that line ends are frequent.
-    prop::collection::vec(
-        prop_oneof![Just(b'\n'), Just(b'\r'), Just(0), any::<u8>()],
-        0..60,
-    )
+    prop::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(0), any::<u8>()], 0..60)
 }
 
 proptest! {
@@ -98,31 +91,12 @@ proptest! {
 #[test]
 fn every_single_and_double_split_of_the_same_lines() {
     let input = b"one\r\ntwo\n\r\n\0three\r\nrest\r";
-    let patterns = [
-        Pattern::Line,
-        Pattern::Exactly(2),
-        Pattern::Line,
-        Pattern::Line,
-        Pattern::Line,
-    ];
+    let patterns = [Pattern::Line, Pattern::Exactly(2), Pattern::Line, Pattern::Line, Pattern::Line];
     let whole = drive(input, &[], &patterns);
-    assert_eq!(
-        whole.0,
-        [
-            b"one".to_vec(),
-            b"tw".to_vec(),
-            b"o".to_vec(),
-            b"".to_vec(),
-            b"\0three".to_vec()
-        ]
-    );
+    assert_eq!(whole.0, [b"one".to_vec(), b"tw".to_vec(), b"o".to_vec(), b"".to_vec(), b"\0three".to_vec()]);
     for first in 0..=input.len() {
         for second in first..=input.len() {
-            assert_eq!(
-                drive(input, &[first, second], &patterns),
-                whole,
-                "split at {first} and {second}"
-            );
+            assert_eq!(drive(input, &[first, second], &patterns), whole, "split at {first} and {second}");
         }
     }
 }

@@ -39,15 +39,13 @@ fn database_error(code: c_int) -> Text {
         HOST_NOT_FOUND => "host not found".into(),
         NETDB_INTERNAL => error::system_error(&std::io::Error::last_os_error()),
         // SAFETY: `hstrerror` returns a string constant for any code.
-        _ => unsafe { CStr::from_ptr(libc::hstrerror(code)) }
-            .to_string_lossy()
-            .into_owned()
-            .into(),
+        _ => unsafe { CStr::from_ptr(libc::hstrerror(code)) }.to_string_lossy().into_owned().into(),
     }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn look_up(host: &CStr) -> Result<HostEntry, Text> {
+    // SAFETY: the declarations are those of the C library.
     unsafe extern "C" {
         fn gethostbyname_r(
             name: *const c_char,
@@ -96,14 +94,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
             },
             // SAFETY: as above.
             None => unsafe {
-                gethostbyname_r(
-                    host.as_ptr(),
-                    &mut entry,
-                    space,
-                    size,
-                    &mut result,
-                    &mut code,
-                )
+                gethostbyname_r(host.as_ptr(), &mut entry, space, size, &mut result, &mut code)
             },
         };
         if status == libc::ERANGE {
@@ -120,6 +111,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn look_up(host: &CStr) -> Result<HostEntry, Text> {
+    // SAFETY: the declarations are those of the C library.
     unsafe extern "C" {
         fn gethostbyname(name: *const c_char) -> *mut libc::hostent;
         fn gethostbyaddr(
@@ -131,11 +123,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
     let result = match address::parse_ipv4(host).map(address::to_c) {
         // SAFETY: the pointers are valid for the call. These systems keep the result per thread.
         Some(address) => unsafe {
-            gethostbyaddr(
-                ptr::from_ref(&address).cast(),
-                size_of::<libc::in_addr>() as _,
-                libc::AF_INET,
-            )
+            gethostbyaddr(ptr::from_ref(&address).cast(), size_of::<libc::in_addr>() as _, libc::AF_INET)
         },
         // SAFETY: as above.
         None => unsafe { gethostbyname(host.as_ptr()) },
@@ -158,9 +146,7 @@ unsafe fn copy(entry: &libc::hostent) -> HostEntry {
             copied.name = CStr::from_ptr(entry.h_name).to_string_lossy().into_owned();
         }
         for alias in list(entry.h_aliases) {
-            copied
-                .aliases
-                .push(CStr::from_ptr(alias).to_string_lossy().into_owned());
+            copied.aliases.push(CStr::from_ptr(alias).to_string_lossy().into_owned());
         }
         if entry.h_addrtype == libc::AF_INET {
             for address in list(entry.h_addr_list) {
@@ -203,9 +189,6 @@ mod tests {
     #[test]
     fn unknown_names_are_not_found() {
         assert!(by_address_or_name("no-such-host.invalid").is_err());
-        assert_eq!(
-            by_address_or_name("nul\0byte"),
-            Err("host not found".into())
-        );
+        assert_eq!(by_address_or_name("nul\0byte"), Err("host not found".into()));
     }
 }
