@@ -92,6 +92,7 @@ impl Runtime {
                 return Ok(Step::Resume(task, reason));
             }
             if scheduler.is_empty() {
+                scheduler.shrink();
                 return Ok(Step::Finished);
             }
             if scheduler.is_stalled() {

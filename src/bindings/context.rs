@@ -67,6 +67,11 @@ impl Context {
         threads[task.0] = thread;
     }
 
+    /// Gives back the memory that many tasks took, when there are none left.
+    pub(super) fn forget_threads(&self) {
+        self.threads.take();
+    }
+
     pub(super) fn set_loop_thread(&self, thread: *mut lua_State) {
         self.loop_thread.set(thread);
     }

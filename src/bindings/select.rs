@@ -4,11 +4,12 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 use super::call::{Call, Function};
+use super::task::task;
 use super::value::{Raise, Table, Value, Values, failed, nothing, one};
 use crate::net::error;
 use crate::net::readiness;
 use crate::runtime::deadline_after;
-use crate::scheduler::{Direction, TaskId};
+use crate::scheduler::Direction;
 
 /// Functions that take two arrays, of sockets to read from and of sockets to write to.
 pub(super) const FUNCTIONS: &[Function] =
@@ -67,7 +68,7 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
 /// `park_any(readers, writers, seconds, id)`: parks the task with this id (nil: the running one) until one of the sockets is ready or
 /// closed, it is woken, or the time is up (nil: never). `true`, or `nil, error`.
 fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
-    let task = if call.is_absent(4) { call.task()? } else { TaskId(call.number(4)? as usize) };
+    let task = if call.is_absent(4) { call.task()? } else { task(call, 4)? };
     let deadline = if call.is_absent(3) { None } else { deadline_after(call.number(3)?) };
     let mut sources = Vec::new();
     for (argument, direction) in DIRECTIONS {

@@ -40,10 +40,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
         })
     })?;
     Ok(match attempt {
-        Attempt::Done(Received::InScratch(answer)) => {
-            let slice = Slice { start: answer.start, end: answer.end, prefix };
-            one(Value::Scratch(slice))
-        }
+        Attempt::Done(Received::InScratch(length)) => one(Value::Scratch(Slice { length, prefix })),
         Attempt::Done(Received::InBuffer(found)) => one(buffered(socket, &found, prefix)),
         Attempt::Again(again) => again.values(),
         // What has arrived is handed over, once.
@@ -60,8 +57,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 /// An answer that lies in the socket's buffer.
 fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
-    let slice = Slice { start: found.answer.start, end: found.answer.end, prefix };
-    Value::Buffered(slice, found.used)
+    Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
 }
 
 /// The pattern in argument 2; `None` if the prefix is all that is wanted.
@@ -93,7 +89,11 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, STREAM)?;
     let data = call.string(2)?;
-    let range = byte_range(data.len(), call.number_or(3, 1.0)?, call.number_or(4, -1.0)?);
+    let range = if call.is_absent(3) && call.is_absent(4) {
+        0..data.len()
+    } else {
+        byte_range(data.len(), call.number_or(3, 1.0)?, call.number_or(4, -1.0)?)
+    };
     let first = range.start;
     // From the second attempt on: how many bytes are out already.
     let mut sent = call.maybe_number(6).map_or(0, |sent| sent as usize);

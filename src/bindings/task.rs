@@ -20,6 +20,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("ready_again", ready_again),
     Function::direct("spend", spend),
     Function::direct("in_task", |call| Ok(one(matches!(call.place(), Place::Task(_))))),
+    Function::attempted("current", |call| call.task().map(|task| one(to_lua(task)))),
     Function::direct("is_outside", |call| Ok(one(call.place() == Place::Outside))),
     Function::wrapped("check_task", |call| call.task().map(|_| nothing())),
     Function::direct("is_socket", |call| Ok(one(call.any_socket(1).is_some()))),
@@ -37,11 +38,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn spawn(call: &Call<'_>) -> Result<Values, Raise> {
     let task = call.context.runtime.scheduler.borrow_mut().spawn();
     call.context.set_thread(task, call.thread(1));
-    Ok(one(task.0))
+    Ok(one(to_lua(task)))
 }
 
-fn task(call: &Call<'_>, index: i32) -> Result<TaskId, Raise> {
-    Ok(TaskId(call.number(index)? as usize))
+/// Ids count from 1 in Lua, whose arrays do.
+fn to_lua(task: TaskId) -> usize {
+    task.0 + 1
+}
+
+pub(super) fn task(call: &Call<'_>, index: i32) -> Result<TaskId, Raise> {
+    Ok(TaskId((call.number(index)? as usize).wrapping_sub(1)))
 }
 
 /// `remove(id)`: forgets a task that ended or was cancelled, with all that it waits for.
@@ -61,9 +67,12 @@ fn next(call: &Call<'_>) -> Result<Values, Raise> {
     let step = call.context.runtime.next_step().map_err(|error| {
         Raise::Message(format!("waiting for events failed: {}", error::system_error(&error)).into())
     })?;
+    if step == Step::Finished {
+        call.context.forget_threads();
+    }
     let what = match step {
-        Step::Resume(task, Reason::Ready) => return Ok(one(task.0)),
-        Step::Resume(task, Reason::Timeout) => return Ok(one(task.0).and(true)),
+        Step::Resume(task, Reason::Ready) => return Ok(one(to_lua(task))),
+        Step::Resume(task, Reason::Timeout) => return Ok(one(to_lua(task)).and(true)),
         Step::Alarm(alarm) => return Ok(one(Value::Nil).and("alarm").and(alarm.0)),
         Step::Interrupted => "interrupted",
         Step::Finished => "finished",

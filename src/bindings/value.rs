@@ -33,8 +33,8 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
     /// Bytes of the state's scratch buffer: they are copied by Lua only.
     Scratch(Slice),
-    /// Bytes of the receive buffer of the socket that is argument 1, which then consumes so many.
-    Buffered(Slice, usize),
+    /// Bytes of the receive buffer of the socket that is argument 1, and how many it then consumes.
+    Buffered(Box<(Slice, usize)>),
     /// A copy of an argument.
     Argument(c_int),
     /// A new socket object.
@@ -49,11 +49,10 @@ pub(crate) struct Table {
     pub(crate) fields: Vec<(&'static str, Value)>,
 }
 
-/// Part of a buffer, with an argument to put in front, if any.
+/// The first bytes of a buffer, with an argument to put in front, if any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slice {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+    pub(crate) length: usize,
     pub(crate) prefix: Option<c_int>,
 }
 
@@ -102,7 +101,8 @@ impl Value {
                     slice.push(state, &scratch);
                     context.runtime.return_scratch(scratch);
                 }
-                Value::Buffered(slice, used) => {
+                Value::Buffered(found) => {
+                    let (slice, used) = *found;
                     // Taken out of the socket, as a finalizer might use that meanwhile.
                     let mut buffer = object::take_buffer(state);
                     slice.push(state, buffer.as_slice());
@@ -138,7 +138,7 @@ impl Slice {
     /// # Safety
     /// As [`Values::push`].
     unsafe fn push(self, state: *mut lua_State, bytes: &[u8]) {
-        let bytes = &bytes[self.start..self.end];
+        let bytes = &bytes[..self.length];
         // SAFETY: as the caller vouches; there is room for two values.
         unsafe {
             match self.prefix {

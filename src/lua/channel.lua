@@ -7,7 +7,8 @@ local tasks = require "cosock.task"
 local waiting = require "cosock.waiting"
 
 local yield = coroutine.yield
-local park, check_task = native.task.park, native.task.check_task
+local park = native.task.park
+local current = tasks.current
 local PARK, let_others_run = waiting.PARK, waiting.let_others_run
 
 --- The sending end of a channel.
@@ -62,17 +63,16 @@ end
 function Receiver:receive()
   let_others_run()
   local link = self.link
-  if link.last - link.first >= link.woken then
+  if link.count > link.woken then
     return link:pop()
   elseif link.closed then
     return nil, "closed"
   end
-  check_task()
+  local task = current()
   local timeout = self.timeout
   if timeout and timeout < 0 then
     timeout = nil
   end
-  local task = tasks.running
   local receiving = link:enlist(task)
   task._wait = receiving
   park(timeout)
@@ -81,7 +81,7 @@ function Receiver:receive()
   receiving:leave()
   if not receiving.is_woken then
     return nil, "timeout"
-  elseif link.first <= link.last then
+  elseif link.count > 0 then
     return link:pop()
   end
   return nil, "closed"

@@ -11,7 +11,7 @@ local NIL = {}
 ---@class cosock.Link
 ---@field queue table  holds something if messages wait, nothing otherwise: `#queue > 0`
 ---@field closed boolean
----@field package messages table  the messages, from `first` to `last`
+---@field package messages table  the messages: a ring of `room` places, `count` in use from `first` on
 ---@field package receivers table  who waits for messages, from `first_receiver` to `last_receiver`
 ---@field package woken integer  how many were woken and have not taken their message yet
 ---@field package wakers table<function, true>  to be called when there is a message
@@ -29,22 +29,50 @@ Link.__index = Link
 local Receiving = {}
 Receiving.__index = Receiving
 
+--- How many messages a channel has room for at first; more room is made when it is needed.
+local ROOM = 8
+
+--- Puts a message behind the others.
+---@param message any
 function Link:push(message)
-  local last = self.last + 1
-  self.last = last
-  self.messages[last] = message == nil and NIL or message
+  if self.count == self.room then
+    self:grow()
+  end
+  local position = self.first + self.count
+  if position > self.room then
+    position = position - self.room
+  end
+  self.messages[position] = message == nil and NIL or message
+  self.count = self.count + 1
   self.queue[1] = true
 end
 
+--- Doubles the room. The messages are a ring, so that no table is ever rehashed while they move
+--- through it.
+function Link:grow()
+  local old, messages = self.messages, {}
+  for index = 1, self.count do
+    messages[index] = old[(self.first + index - 2) % self.room + 1]
+  end
+  for index = self.count + 1, 2 * self.room do
+    messages[index] = false
+  end
+  self.messages, self.first, self.room = messages, 1, 2 * self.room
+end
+
+--- Takes the first message.
+---@return any message
 function Link:pop()
   local first = self.first
   local message = self.messages[first]
-  self.messages[first] = nil
-  if first == self.last then
-    self.first, self.last = 1, 0
+  self.messages[first] = false
+  self.first = first < self.room and first + 1 or 1
+  self.count = self.count - 1
+  if self.count == 0 then
     self.queue[1] = nil
-  else
-    self.first = first + 1
+    if self.room > 1024 then
+      self.messages, self.first, self.room = {}, 1, ROOM
+    end
   end
   if message == NIL then
     return nil
@@ -101,7 +129,7 @@ end
 --- Whether there is a message that nobody was woken for.
 ---@return boolean
 function Link:has_spare_message()
-  return self.last - self.first >= self.woken
+  return self.count > self.woken
 end
 
 --- Closes both ends and wakes all who wait.
@@ -195,7 +223,8 @@ function M.new()
     closed = false,
     messages = {},
     first = 1,
-    last = 0,
+    count = 0,
+    room = ROOM,
     receivers = {},
     first_receiver = 1,
     last_receiver = 0,

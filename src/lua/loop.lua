@@ -12,7 +12,7 @@ local resume, status = coroutine.resume, coroutine.status
 local close = coroutine.close -- luacheck: ignore 143 (Lua 5.4 and later)
 local scheduler = native.task
 local next_step, leave = scheduler.next, scheduler.leave
-local live, forget = tasks.live, tasks.forget
+local forget = tasks.forget
 local PARK = waiting.PARK
 
 local M = {}
@@ -61,6 +61,7 @@ end
 ---@return any ...  what the task is to be resumed with
 local function advance_raw(task, record, timed_out)
   task._wait, task._raw = record, true
+  tasks.threads[task._id] = nil
   return record:advance(timed_out)
 end
 
@@ -95,28 +96,27 @@ local function settle(task, ok, first, second, third)
   end
 end
 
---- Runs a task until it parks or ends.
+--- Begins a task, or goes on with one that waits by the wait protocol.
 ---@param task cosock.Task
----@param timed_out boolean?  whether it runs because its patience ended
+---@param timed_out boolean?  whether its patience ended
 local function step(task, timed_out)
   local thread = task._thread
-  if task._raw then
-    local results = task._results
-    if not results then
-      local advanced, done, recvr, sendr, err = pcall(advance_raw, task, task._wait, timed_out)
-      if not advanced then
-        return fail(task, done)
-      elseif not done or not task._thread then
-        return
-      end
-      results = { recvr, sendr, err }
-    end
-    task._raw, task._results = nil, nil
-    return settle(task, resume(thread, results[1], results[2], results[3]))
-  elseif task._arguments then
+  if task._arguments then
     return settle(task, resume(thread, tasks.take_arguments(task)))
   end
-  return settle(task, resume(thread, timed_out))
+  local results = task._results
+  if not results then
+    local advanced, done, recvr, sendr, err = pcall(advance_raw, task, task._wait, timed_out)
+    if not advanced then
+      return fail(task, done)
+    elseif not done or not task._thread then
+      return
+    end
+    results = { recvr, sendr, err }
+  end
+  task._raw, task._results = nil, nil
+  tasks.threads[task._id] = thread
+  return settle(task, resume(thread, results[1], results[2], results[3]))
 end
 
 --- Runs all tasks until every one has ended.
@@ -130,13 +130,19 @@ function M.run()
   while true do
     local id, what, alarm = next_step()
     if id then
-      local task = live[id]
-      tasks.running = task
-      step(task, what)
+      local thread = tasks.threads[id]
+      if not thread then
+        step(tasks.live[id], what)
+      else
+        local ok, first, second, third = resume(thread, what)
+        if first ~= PARK or not ok then
+          settle(tasks.live[id], ok, first, second, third)
+        end
+      end
     elseif what == "alarm" then
       timers.fire(alarm)
     elseif what == "finished" then
-      return
+      return tasks.compact()
     elseif what == "deadlock" and not deadlock.resolve() then
       error(deadlock.report(), 2)
     end

@@ -13,11 +13,9 @@ local M = {}
 ---@type table<integer, cosock.Task>
 M.live = {}
 
-local live = M.live
-
---- The task that runs now, or the last one that did.
----@type cosock.Task?
-M.running = nil
+--- The coroutines of those tasks that need nothing but to be resumed, by their task's id.
+---@type table<integer, thread>
+M.threads = {}
 
 --- The arguments of a task that has none.
 local NOTHING = { n = 0 }
@@ -53,10 +51,11 @@ end
 --- Forgets a task that ended: nothing of it stays.
 ---@param task cosock.Task
 function M.forget(task)
+  local id = task._id
   task._thread = nil
   task._arguments = nil
-  live[task._id] = nil
-  scheduler.remove(task._id)
+  M.live[id], M.threads[id] = nil, nil
+  scheduler.remove(id)
   local wait = task._wait
   if wait then
     task._wait = nil
@@ -119,23 +118,39 @@ function M.spawn(fn, name, ...)
   local count = select("#", ...)
   task._arguments = count > 0 and { n = count, ... } or NOTHING
   task._id = scheduler.spawn(thread)
-  live[task._id] = task
+  M.live[task._id] = task
   return task
 end
 
---- What `fn` is to be called with, once.
+--- What a task's function is to be called with. Asked once, when it first runs: from then on the task
+--- needs nothing but to be resumed.
 ---@param task cosock.Task
 ---@return any ...
 function M.take_arguments(task)
   local arguments = task._arguments
   task._arguments = nil
+  M.threads[task._id] = task._thread
   return unpack(arguments, 1, arguments.n)
+end
+
+--- The task that runs now.
+---
+--- Raises if there is none: as the waits do, outside of tasks and in coroutines that cannot wait.
+---@return cosock.Task
+function M.current()
+  local id = scheduler.current()
+  return M.live[id]
+end
+
+--- Gives back the memory that tables of many tasks took, when there are none left.
+function M.compact()
+  M.live, M.threads = {}, {}
 end
 
 --- Cancels every task that does not run now.
 function M.reset()
   local waiting = {}
-  for _, task in pairs(live) do
+  for _, task in pairs(M.live) do
     local state = status(task._thread)
     if state ~= "running" and state ~= "normal" then
       waiting[#waiting + 1] = task
@@ -160,7 +175,7 @@ end
 ---@return cosock.TaskMetadata[]
 function M.get_thread_metadata()
   local list = {}
-  for id, task in pairs(live) do
+  for id, task in pairs(M.live) do
     local timeout, since, recvt, sendt = scheduler.facts(id)
     local wait = task._wait
     if wait then

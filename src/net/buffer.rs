@@ -1,7 +1,5 @@
 //! Received bytes, and the patterns by which a program asks for them.
 
-use std::ops::Range;
-
 use memchr::memchr;
 
 /// What a program asks for.
@@ -15,11 +13,11 @@ pub enum Pattern {
     Exactly(usize),
 }
 
-/// What a pattern found: which bytes of the searched ones are the answer, and how many are used up.
+/// What a pattern found: how long the answer is, and how many bytes are used up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The answer, as a range of the searched bytes.
-    pub answer: Range<usize>,
+    /// The length of the answer, which begins where the searched bytes do.
+    pub answer: usize,
     /// How many bytes the answer used up, with what it dropped.
     pub used: usize,
 }
@@ -33,11 +31,9 @@ impl Pattern {
             Pattern::Line => {
                 let end = seen + memchr(b'\n', &bytes[seen..])?;
                 let length = drop_carriage_returns(&mut bytes[..end]);
-                Some(Found { answer: 0..length, used: end + 1 })
+                Some(Found { answer: length, used: end + 1 })
             }
-            Pattern::Exactly(count) => {
-                (bytes.len() >= count).then_some(Found { answer: 0..count, used: count })
-            }
+            Pattern::Exactly(count) => (bytes.len() >= count).then_some(Found { answer: count, used: count }),
             Pattern::All => None,
         }
     }
@@ -49,7 +45,7 @@ impl Pattern {
             Pattern::Line => drop_carriage_returns(bytes),
             Pattern::All | Pattern::Exactly(_) => used,
         };
-        Found { answer: 0..length, used }
+        Found { answer: length, used }
     }
 }
 

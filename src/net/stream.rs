@@ -26,8 +26,8 @@ const SEND_FLAGS: libc::c_int = 0;
 /// Where a received answer lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// In the scratch buffer; what followed it is kept by the socket.
-    InScratch(Range<usize>),
+    /// So many bytes at the start of the scratch buffer; what followed them is kept by the socket.
+    InScratch(usize),
     /// In the socket's own buffer, until that is told to consume it.
     InBuffer(Found),
 }

@@ -143,9 +143,11 @@ impl Scheduler {
         self.tasks.is_empty()
     }
 
-    /// The ids of all tasks, in no meaningful order.
-    pub fn tasks(&self) -> impl Iterator<Item = TaskId> {
-        self.tasks.iter().map(|(index, _)| TaskId(index))
+    /// Gives back the memory that many tasks took.
+    pub fn shrink(&mut self) {
+        self.tasks.shrink_to_fit();
+        self.ready.shrink_to_fit();
+        self.waits.shrink();
     }
 
     /// What a task is doing, or `None` if there is no such task.

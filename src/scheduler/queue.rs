@@ -115,6 +115,11 @@ impl Waits {
         wait
     }
 
+    /// Gives back the memory that many waits took.
+    pub(super) fn shrink(&mut self) {
+        self.nodes.shrink_to_fit();
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }

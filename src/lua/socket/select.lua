@@ -22,9 +22,9 @@ local M = {}
 ---@return table? sendr  those of `sendt` that are ready, in their order
 ---@return string? error  "timeout"
 function M.select(recvt, sendt, timeout)
-  check_task()
+  local task = tasks.current()
   waiting.let_others_run()
-  return wait.wait(tasks.running, recvt, sendt, timeout)
+  return wait.wait(task, recvt, sendt, timeout)
 end
 
 --- Waits for a time. Others run meanwhile, even if the time is 0 or negative.

@@ -47,7 +47,7 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
             let Some(found) = buffer.find(pattern) else {
                 break;
             };
-            answers.push(buffer.as_slice()[found.answer].to_vec());
+            answers.push(buffer.as_slice()[..found.answer].to_vec());
             buffer.consume(found.used);
             wanted.next();
         }
@@ -107,7 +107,7 @@ fn the_rest_of_a_line_comes_without_carriage_returns() {
     buffer.extend(b"ab\rc\r");
     assert_eq!(buffer.find(Pattern::Line), None);
     let found = buffer.rest(Pattern::Line);
-    assert_eq!(&buffer.as_slice()[found.answer], b"abc");
+    assert_eq!(&buffer.as_slice()[..found.answer], b"abc");
     assert_eq!(found.used, 5);
 }
 
