@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mlua::ffi::{self, lua_State};
@@ -100,15 +101,28 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
 #[inline]
 unsafe fn run(state: *mut lua_State, context: &Context, function: &'static Function) -> c_int {
     let call = Call { state, context, function };
-    let outcome = catch_unwind(AssertUnwindSafe(|| (function.body)(&call)));
-    // SAFETY: as the caller vouches; there is room for a few values, as in every C function.
+    // The results are written and read where they are: moving them costs as much as the rest.
+    let mut outcome = MaybeUninit::<Result<Values, Raise>>::uninit();
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        outcome.write((function.body)(&call));
+    }));
+    // SAFETY: the outcome was written unless the body panicked, and is taken or dropped once; the rest
+    // as the caller vouches. There is room for a few values, as in every C function.
     unsafe {
-        match outcome {
-            Ok(Ok(values)) => values.push(state, context),
-            Ok(Err(raise)) => {
-                call.push_error(raise);
-                -1
-            }
+        match caught {
+            Ok(()) => match outcome.assume_init_mut() {
+                Ok(values) => {
+                    let count = values.push(state, context);
+                    outcome.assume_init_drop();
+                    count
+                }
+                Err(_) => {
+                    if let Err(raise) = outcome.assume_init() {
+                        call.push_error(raise);
+                    }
+                    -1
+                }
+            },
             Err(panic) => {
                 let text = panic
                     .downcast_ref::<&str>()

@@ -77,9 +77,9 @@ impl Values {
     /// `state` must be in a call of a C function that `context` belongs to, and nothing of the
     /// context may be borrowed: pushing may run the program's finalizers.
     #[inline(always)]
-    pub(super) unsafe fn push(self, state: *mut lua_State, context: &Context) -> c_int {
+    pub(super) unsafe fn push(&mut self, state: *mut lua_State, context: &Context) -> c_int {
         let count = self.0.len();
-        for value in self.0 {
+        for value in self.0.drain(..) {
             // SAFETY: as the caller vouches; there is room for a few values in every C function.
             unsafe { value.push(state, context) };
         }
