@@ -70,7 +70,7 @@ pub(crate) const TCP: Accepted =
 /// Any UDP object.
 pub(crate) const UDP: Accepted = Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
 
-/// A socket object: what the userdata's block points to.
+/// A socket object: what the userdata's block holds, until it is collected.
 #[derive(Debug)]
 struct SocketObject {
     socket: RefCell<Socket>,
@@ -105,10 +105,10 @@ impl Call<'_> {
     pub(crate) fn any_socket(&self, index: c_int) -> Option<(&RefCell<Socket>, Class)> {
         let (block, metatable) = self.userdata(index)?;
         let class = self.context.metatables.class_of(metatable)?;
-        // SAFETY: a userdata with one of these metatables was made by `push`; its block holds a
-        // pointer to an object, or null once it was collected. It stays on the stack, and so alive,
-        // for as long as the call lasts, and only `collect` frees the object.
-        let object = unsafe { (*block.cast::<*const SocketObject>()).as_ref() }?;
+        // SAFETY: a userdata with one of these metatables was made by `push`, so its block holds an
+        // object, or `None` once it was collected. It stays on the stack, and so alive, for as long as
+        // the call lasts.
+        let object = unsafe { (*block.cast::<Option<SocketObject>>()).as_ref() }?;
         Some((&object.socket, class))
     }
 
@@ -135,12 +135,13 @@ impl Call<'_> {
 /// As `Values::push`.
 pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: Socket) {
     let (_, reference) = context.metatables.0[class as usize];
-    let object = Box::new(SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() });
-    // SAFETY: the block has room for a pointer and holds one before the metatable is set; the
-    // reference is to a table.
+    let object = Some(SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() });
+    const { assert!(align_of::<Option<SocketObject>>() <= 8, "Lua aligns blocks to 8 bytes") };
+    // SAFETY: the block has room for the object and holds it before the metatable is set; the reference
+    // is to a table.
     unsafe {
-        let block = ffi::lua_newuserdata(state, size_of::<*mut SocketObject>()).cast::<*mut SocketObject>();
-        *block = Box::into_raw(object);
+        let block = ffi::lua_newuserdata(state, size_of::<Option<SocketObject>>());
+        block.cast::<Option<SocketObject>>().write(object);
         ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
         ffi::lua_setmetatable(state, -2);
     }
@@ -152,7 +153,7 @@ pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class
 /// As `Values::push`, and argument 1 must be a socket object.
 pub(super) unsafe fn take_buffer(state: *mut lua_State) -> ReceiveBuffer {
     // SAFETY: argument 1 is a userdata made by `push`.
-    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<*const SocketObject>()).as_ref() };
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Option<SocketObject>>()).as_ref() };
     object.map(|object| std::mem::take(&mut object.socket.borrow_mut().buffer)).unwrap_or_default()
 }
 
@@ -162,7 +163,7 @@ pub(super) unsafe fn take_buffer(state: *mut lua_State) -> ReceiveBuffer {
 /// As `Values::push`, and argument 1 must be a socket object.
 pub(super) unsafe fn return_buffer(state: *mut lua_State, context: &Context, buffer: ReceiveBuffer) {
     // SAFETY: argument 1 is a userdata made by `push`.
-    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<*const SocketObject>()).as_ref() };
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Option<SocketObject>>()).as_ref() };
     if let Some(object) = object {
         let mut socket = object.socket.borrow_mut();
         socket.buffer = buffer;
@@ -176,17 +177,15 @@ pub(super) unsafe fn return_buffer(state: *mut lua_State, context: &Context, buf
 /// # Safety
 /// To be called by Lua only, as a closure with that upvalue.
 pub(super) unsafe extern "C-unwind" fn collect(state: *mut lua_State) -> c_int {
-    // SAFETY: a userdata with this metatable was made by `push`; its block holds a pointer to an
-    // object or null, and after this it holds null.
+    // SAFETY: a userdata with this metatable was made by `push`; its block holds an object or `None`,
+    // and after this it holds `None`.
     unsafe {
         if ffi::lua_type(state, 1) == ffi::LUA_TUSERDATA
             && ffi::lua_getmetatable(state, 1) != 0
             && ffi::lua_rawequal(state, -1, ffi::lua_upvalueindex(1)) != 0
         {
-            let block = ffi::lua_touserdata(state, 1).cast::<*mut SocketObject>();
-            let object = ptr::replace(block, ptr::null_mut());
-            if !object.is_null() {
-                let object = Box::from_raw(object);
+            let block = ffi::lua_touserdata(state, 1).cast::<Option<SocketObject>>();
+            if let Some(object) = (*block).take() {
                 close(&object.runtime, &mut object.socket.borrow_mut());
             }
         }
