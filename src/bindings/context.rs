@@ -67,9 +67,10 @@ impl Context {
         threads[task.0] = thread;
     }
 
-    /// Gives back the memory that many tasks took, when there are none left.
-    pub(super) fn forget_threads(&self) {
-        self.threads.take();
+    /// Gives back the memory that many tasks took, when there are none left. Returns how many there
+    /// were at a time.
+    pub(super) fn forget_threads(&self) -> usize {
+        self.threads.take().len()
     }
 
     pub(super) fn set_loop_thread(&self, thread: *mut lua_State) {

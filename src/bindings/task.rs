@@ -31,6 +31,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("next_alarm_in", next_alarm_in),
     Function::direct("wall_clock", |_| Ok(one(Value::Float(wall_clock())))),
     Function::direct("clock", |call| Ok(one(Value::Float(call.context.runtime.seconds(Instant::now()))))),
+    Function::direct("trim", trim),
     Function::direct("descriptor_limit", |_| Ok(one(descriptor_limit()))),
 ];
 
@@ -60,22 +61,23 @@ fn remove(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// `next()`: waits for what is to be done next. A task's id, and true if its deadline passed; or
-/// `nil, what`, where what is `"alarm"` (and a third value, its id), `"interrupted"`, `"finished"` or
-/// `"deadlock"`.
+/// `nil, what`, where what is `"alarm"` (and a third value, its id), `"interrupted"`, `"finished"` (and
+/// how many tasks there were at a time) or `"deadlock"`.
 fn next(call: &Call<'_>) -> Result<Values, Raise> {
     call.context.set_loop_thread(call.state());
     let step = call.context.runtime.next_step().map_err(|error| {
         Raise::Message(format!("waiting for events failed: {}", error::system_error(&error)).into())
     })?;
     if step == Step::Finished {
-        call.context.forget_threads();
+        let most = call.context.forget_threads();
+        return Ok(one(Value::Nil).and("finished").and(most));
     }
     let what = match step {
         Step::Resume(task, Reason::Ready) => return Ok(one(to_lua(task))),
         Step::Resume(task, Reason::Timeout) => return Ok(one(to_lua(task)).and(true)),
         Step::Alarm(alarm) => return Ok(one(Value::Nil).and("alarm").and(alarm.0)),
         Step::Interrupted => "interrupted",
-        Step::Finished => "finished",
+        Step::Finished => unreachable!("handled above"),
         Step::Deadlock => "deadlock",
     };
     Ok(one(Value::Nil).and(what))
@@ -157,6 +159,16 @@ fn next_alarm_in(call: &Call<'_>) -> Result<Values, Raise> {
     let next = call.context.runtime.scheduler.borrow().earliest_alarm();
     let left = next.map(|deadline| deadline.saturating_duration_since(Instant::now()).as_secs_f64());
     Ok(one(left.map_or(Value::Nil, Value::Float)))
+}
+
+/// `trim()`: gives memory that was freed back to the system, where the allocator keeps it.
+fn trim(_: &Call<'_>) -> Result<Values, Raise> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    Ok(nothing())
 }
 
 /// Seconds since 1970.

@@ -128,7 +128,7 @@ function M.run()
     error("cosock.run was called inside a task: it is running already", 2)
   end
   while true do
-    local id, what, alarm = next_step()
+    local id, what, detail = next_step()
     if id then
       local thread = tasks.threads[id]
       if not thread then
@@ -140,9 +140,9 @@ function M.run()
         end
       end
     elseif what == "alarm" then
-      timers.fire(alarm)
+      timers.fire(detail)
     elseif what == "finished" then
-      return tasks.compact()
+      return tasks.compact(detail)
     elseif what == "deadlock" and not deadlock.resolve() then
       error(deadlock.report(), 2)
     end

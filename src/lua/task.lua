@@ -142,9 +142,17 @@ function M.current()
   return M.live[id]
 end
 
---- Gives back the memory that tables of many tasks took, when there are none left.
-function M.compact()
+--- How many tasks at a time are so many that their memory is worth collecting at once.
+local MANY = 10000
+
+--- Gives back the memory that tasks took, when there are none left.
+---@param most integer  how many there were at a time
+function M.compact(most)
   M.live, M.threads = {}, {}
+  if most >= MANY then
+    collectgarbage()
+    scheduler.trim()
+  end
 end
 
 --- Cancels every task that does not run now.
