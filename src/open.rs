@@ -14,6 +14,7 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
+    ("cosock.socket.class", include_str!("lua/socket/class.lua")),
     ("cosock.socket.dns", include_str!("lua/socket/dns.lua")),
     ("cosock.socket.exception", include_str!("lua/socket/exception.lua")),
     ("cosock.socket.option", include_str!("lua/socket/option.lua")),

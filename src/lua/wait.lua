@@ -155,11 +155,10 @@ end
 function Wait:mark(list, position)
   local object = self.owners[list][position]
   if object ~= self.sockets[list][position] and object._wake then
-    -- It borrowed the socket, and wants to hear of it itself; its waker marks it.
+    -- It borrowed the socket, and wants to hear of it.
     object:_wake(KINDS[list])
-  else
-    self.ready[list][object] = true
   end
+  self.ready[list][object] = true
 end
 
 --- The objects that are ready, in the order of the list.

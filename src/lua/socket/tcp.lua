@@ -2,6 +2,7 @@
 
 local require, native = ...
 
+local class = require "cosock.socket.class"
 local option = require "cosock.socket.option"
 local waiting = require "cosock.waiting"
 
@@ -99,26 +100,4 @@ M.setpeername = M.connect
 ---@return string? error
 M.setoption = option.setter(tcp.setoption)
 
---- Says that the socket is ready, to whoever set a waker on an object that borrows this socket.
----@param kind string  "recvr" or "sendr"
-function M:_wake(kind) -- luacheck: ignore 212
-end
-
---- The wait protocol: the runtime itself watches sockets, so there is nothing to keep.
----@param kind string  "recvr" or "sendr"
----@param waker function?
-function M:setwaker(kind, waker) -- luacheck: ignore 212
-end
-
-for _, class in ipairs { "tcp{master}", "tcp{client}", "tcp{server}" } do
-  local methods = native.classes[class]
-  for name, value in pairs(M) do
-    methods[name] = value
-  end
-end
-
-return setmetatable(M, {
-  __call = function()
-    return tcp.tcp()
-  end,
-})
+return class.define(M, { "tcp{master}", "tcp{client}", "tcp{server}" }, tcp.tcp)

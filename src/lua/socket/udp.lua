@@ -2,6 +2,7 @@
 
 local require, native = ...
 
+local class = require "cosock.socket.class"
 local option = require "cosock.socket.option"
 local waiting = require "cosock.waiting"
 
@@ -83,15 +84,4 @@ M.setpeername = method(udp.setpeername)
 ---@return string? error
 M.setoption = option.setter(udp.setoption)
 
-for _, class in ipairs { "udp{unconnected}", "udp{connected}" } do
-  local methods = native.classes[class]
-  for name, value in pairs(M) do
-    methods[name] = value
-  end
-end
-
-return setmetatable(M, {
-  __call = function()
-    return udp.udp()
-  end,
-})
+return class.define(M, { "udp{unconnected}", "udp{connected}" }, udp.udp)
