@@ -114,9 +114,10 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     }
     let family = if class.kinds() == crate::net::options::Kinds::TCP { "tcp" } else { "udp" };
     let tostring: Value = native.get::<Table>(family)?.get("tostring")?;
-    // SAFETY: each function gets the one upvalue that it documents.
-    let (index, collect) =
-        unsafe { (closure(lua, object::index, &methods)?, closure(lua, object::collect, metatable)?) };
+    // SAFETY: the function gets the one upvalue that it documents.
+    let index = unsafe { closure(lua, object::index, &methods)? };
+    // SAFETY: likewise.
+    let collect = unsafe { closure(lua, object::collect, metatable)? };
     shown.set("__index", &methods)?;
     shown.set("__tostring", &tostring)?;
     shown.set("__gc", &collect)?;

@@ -21,7 +21,7 @@ pub struct Connecting {
     /// Whether none of them has been tried yet.
     fresh: bool,
     /// Whether the first of them is being connected to.
-    pending: bool,
+    under_way: bool,
     /// When to give up on the first of them if there are others.
     until: Option<Instant>,
     /// What goes wrong if no address answers.
@@ -34,7 +34,7 @@ impl Connecting {
         Connecting {
             addresses: addresses.into(),
             fresh: true,
-            pending: false,
+            under_way: false,
             until: None,
             last_error: error::CLOSED.into(),
         }
@@ -78,12 +78,12 @@ impl Socket {
     }
 
     fn step(&mut self, connecting: &mut Connecting, time_left: Option<Duration>) -> Result<(), Failure> {
-        let Connecting { addresses, fresh, pending, until, last_error } = connecting;
+        let Connecting { addresses, fresh, under_way, until, last_error } = connecting;
         if self.timeouts.forbid_waiting() {
             addresses.truncate(1);
         }
         while let Some(address) = addresses.front() {
-            let outcome = if *pending {
+            let outcome = if *under_way {
                 self.pending_connection()
             } else {
                 let share = time_left.map(|left| left / addresses.len() as u32);
@@ -100,7 +100,7 @@ impl Socket {
                     return Ok(());
                 }
                 Err(error) if is_in_progress(&error) => {
-                    *pending = true;
+                    *under_way = true;
                     if self.timeouts.forbid_waiting() {
                         // The program goes on with this descriptor whatever becomes of it.
                         self.family = Family::of(address);
@@ -116,7 +116,7 @@ impl Socket {
                 self.abandon_connection();
             }
             addresses.pop_front();
-            *pending = false;
+            *under_way = false;
         }
         Err(Failure::Error(last_error.clone()))
     }

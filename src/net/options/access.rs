@@ -109,9 +109,9 @@ impl SocketOption {
 
     fn read_bytes(&self, socket: &Descriptor, room: *mut c_void, size: usize) -> io::Result<usize> {
         let mut length = size as socklen_t;
+        let number = socket.as_raw_fd();
         // SAFETY: both callers pass `size` writable bytes.
-        let status =
-            unsafe { libc::getsockopt(socket.as_raw_fd(), self.level, self.code, room, &mut length) };
+        let status = unsafe { libc::getsockopt(number, self.level, self.code, room, &mut length) };
         if status == 0 { Ok(length as usize) } else { Err(io::Error::last_os_error()) }
     }
 }
