@@ -151,6 +151,7 @@ impl Call<'_> {
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = earlier(deadline, socket.next_address_due());
+        self.context.set_socket(task, socket);
         match self.context.runtime.wait_for_socket(task, socket, direction, deadline) {
             Ok(()) => Attempt::Again(Again::new(began, false)),
             Err(error) => {
@@ -161,6 +162,7 @@ impl Call<'_> {
     }
 
     /// Blocks the program, or fails because the time is up.
+    #[cold]
     fn block<T>(&self, socket: &Socket, direction: Direction, began: Option<f64>) -> Attempt<T> {
         let (began, limit) = self.limit(&socket.timeouts, began);
         if limit == Some(Duration::ZERO) {

@@ -312,11 +312,13 @@ impl Call<'_> {
     }
 
     /// The error of a wrong argument.
+    #[cold]
     pub(crate) fn argument_error(&self, index: c_int, detail: impl Into<Cow<'static, str>>) -> Raise {
         Raise::Argument { index, detail: detail.into() }
     }
 
     /// The error of an argument of the wrong type.
+    #[cold]
     pub(crate) fn type_error(&self, index: c_int, expected: &str) -> Raise {
         // SAFETY: `lua_typename` knows every type and returns a constant string.
         let found = unsafe { CStr::from_ptr(ffi::lua_typename(self.state, self.kind(index))) };
@@ -327,6 +329,7 @@ impl Call<'_> {
     ///
     /// # Safety
     /// Nothing that needs dropping may be alive in the frames of this call but `raise`.
+    #[cold]
     unsafe fn push_error(&self, raise: Raise) {
         let message = match raise {
             Raise::Message(text) => text,

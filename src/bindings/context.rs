@@ -13,6 +13,7 @@ use super::dns::Answer;
 use super::object::Metatables;
 use super::value::Raise;
 use crate::net::resolver::Lookup;
+use crate::net::socket::Socket;
 use crate::runtime::Runtime;
 use crate::scheduler::TaskId;
 
@@ -20,14 +21,27 @@ use crate::scheduler::TaskId;
 pub(crate) struct Context {
     pub(crate) runtime: Rc<Runtime>,
     pub(super) metatables: Metatables,
-    /// The coroutine of every task, by task id: compared, never used.
-    threads: RefCell<Vec<*mut lua_State>>,
+    /// Where every task's things are, by task id.
+    whereabouts: RefCell<Vec<Whereabouts>>,
     /// The coroutine in which the loop runs.
     loop_thread: Cell<*mut lua_State>,
     /// The registry's reference to the set of coroutines through which waits pass outward.
     nested: c_int,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
+}
+
+/// Where a task's things are in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts {
+    /// Its coroutine, which lives as long as the task; null if there is no such task.
+    pub(super) thread: *mut lua_State,
+    /// The socket that it last waited for: an address, not to be followed.
+    pub(super) socket: *const Socket,
+}
+
+impl Whereabouts {
+    const NOWHERE: Self = Whereabouts { thread: ptr::null_mut(), socket: ptr::null() };
 }
 
 /// Where a call happens.
@@ -52,7 +66,7 @@ impl Context {
         Context {
             runtime: Rc::new(runtime),
             metatables,
-            threads: RefCell::default(),
+            whereabouts: RefCell::default(),
             loop_thread: Cell::new(ptr::null_mut()),
             nested,
             lookups: RefCell::default(),
@@ -60,17 +74,28 @@ impl Context {
     }
 
     pub(super) fn set_thread(&self, task: TaskId, thread: *mut lua_State) {
-        let mut threads = self.threads.borrow_mut();
-        if threads.len() <= task.0 {
-            threads.resize(task.0 + 1, ptr::null_mut());
+        let mut whereabouts = self.whereabouts.borrow_mut();
+        if whereabouts.len() <= task.0 {
+            whereabouts.resize(task.0 + 1, Whereabouts::NOWHERE);
         }
-        threads[task.0] = thread;
+        whereabouts[task.0] = Whereabouts { thread, ..Whereabouts::NOWHERE };
+    }
+
+    /// Remembers where the socket is that a task waits for.
+    pub(super) fn set_socket(&self, task: TaskId, socket: &Socket) {
+        if let Some(whereabouts) = self.whereabouts.borrow_mut().get_mut(task.0) {
+            whereabouts.socket = socket;
+        }
+    }
+
+    pub(super) fn whereabouts(&self, task: TaskId) -> Whereabouts {
+        self.whereabouts.borrow().get(task.0).copied().unwrap_or(Whereabouts::NOWHERE)
     }
 
     /// Gives back the memory that many tasks took, when there are none left. Returns how many there
     /// were at a time.
     pub(super) fn forget_threads(&self) -> usize {
-        self.threads.take().len()
+        self.whereabouts.take().len()
     }
 
     pub(super) fn set_loop_thread(&self, thread: *mut lua_State) {
@@ -85,7 +110,7 @@ impl Call<'_> {
         let Some(task) = context.runtime.current() else {
             return Place::Outside;
         };
-        if context.threads.borrow().get(task.0) == Some(&self.state()) {
+        if context.whereabouts(task).thread == self.state() {
             Place::Task(task)
         } else if context.loop_thread.get() == self.state() {
             Place::Outside

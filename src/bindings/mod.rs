@@ -3,6 +3,7 @@
 //! [`native`] makes the table that the embedded Lua receives: the functions of every file here, under
 //! the name of what they work on.
 
+mod ahead;
 mod attempt;
 mod call;
 mod common;

@@ -72,6 +72,7 @@ fn next(call: &Call<'_>) -> Result<Values, Raise> {
         let most = call.context.forget_threads();
         return Ok(one(Value::Nil).and("finished").and(most));
     }
+    call.context.fetch_ahead();
     let what = match step {
         Step::Resume(task, Reason::Ready) => return Ok(one(to_lua(task))),
         Step::Resume(task, Reason::Timeout) => return Ok(one(to_lua(task)).and(true)),

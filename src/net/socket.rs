@@ -27,6 +27,7 @@ pub enum Failure {
 
 impl Failure {
     /// The failure that a system call's error means for an operation in `direction`.
+    #[cold]
     pub fn from_system(error: &io::Error, direction: Direction) -> Self {
         match error.kind() {
             io::ErrorKind::WouldBlock => Failure::Blocked(direction),
@@ -37,6 +38,7 @@ impl Failure {
 }
 
 impl From<&'static str> for Failure {
+    #[cold]
     fn from(text: &'static str) -> Self {
         Failure::Error(text.into())
     }
