@@ -33,7 +33,9 @@ modules! {
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
     cosock_socket => "cosock.socket",
+    cosock_socket_serial => "cosock.socket.serial",
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_udp => "cosock.socket.udp",
+    cosock_socket_unix => "cosock.socket.unix",
     cosock_timers => "cosock.timers",
 }

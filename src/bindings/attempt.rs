@@ -32,13 +32,24 @@ pub(crate) enum Attempt<T> {
     Again(Again),
 }
 
+impl<T> Attempt<T> {
+    /// The same with another result.
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Attempt::Done(value) => Attempt::Done(f(value)),
+            Attempt::Failed(text) => Attempt::Failed(text),
+            Attempt::Again(again) => Attempt::Again(again),
+        }
+    }
+}
+
 /// What to pass to the next attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Again {
     /// When the operation began, in seconds of the runtime's clock; 0 if nothing limits it.
-    began: f64,
+    pub(super) began: f64,
     /// Whether the program was blocked, so that there is no need to yield.
-    blocked: bool,
+    pub(super) blocked: bool,
 }
 
 impl Again {
@@ -102,6 +113,7 @@ impl Call<'_> {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
                 Ok(Attempt::Again(Again { began, blocked: true }))
             }
+            (Err(Failure::Unannounced(direction)), _) => self.pause(place, socket, direction, began),
             (Err(Failure::Blocked(direction)), Place::Task(task)) => {
                 Ok(self.wait(task, socket, direction, began))
             }
@@ -117,7 +129,7 @@ impl Call<'_> {
     }
 
     /// The operation is over: the next in line may go.
-    fn end_turn(&self, place: Place, socket: &Socket) {
+    pub(super) fn end_turn(&self, place: Place, socket: &Socket) {
         if let Place::Task(task) = place {
             self.context.runtime.scheduler.borrow_mut().release_turn(task);
             self.context.runtime.pass_on(socket);
