@@ -6,8 +6,7 @@ local M = {}
 local LIFETIME = 60 -- seconds after which a pair ends by itself
 
 -- `exec` keeps the process id that the shell has printed; socat writes its log to where it is read from here.
-local COMMAND = ([[timeout -s KILL %d sh -c 'echo "$$"; exec socat -d -d pty,raw,echo=0 pty,raw,echo=0' 2>&1 </dev/null]])
-  :format(LIFETIME)
+local COMMAND = "timeout -s KILL %d sh -c 'echo $$; exec socat -d -d pty,raw,echo=0 pty,raw,echo=0' 2>&1 </dev/null"
 
 local Pair = {}
 Pair.__index = Pair
@@ -17,7 +16,7 @@ local running = {}
 --- Makes a pair.
 ---@return table pair  `pair[1]` and `pair[2]` are the paths of the two ends
 function M.pair()
-  local pipe = assert(io.popen(COMMAND))
+  local pipe = assert(io.popen(COMMAND:format(LIFETIME)))
   local pair = setmetatable({ pipe = pipe, pid = assert(tonumber(pipe:read "*l"), "socat did not start") }, Pair)
   running[pair] = true
   for line in pipe:lines() do
