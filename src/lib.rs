@@ -37,8 +37,10 @@ modules! {
     cosock_mime => "cosock.mime",
     cosock_socket => "cosock.socket",
     cosock_socket_headers => "cosock.socket.headers",
+    cosock_socket_serial => "cosock.socket.serial",
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_udp => "cosock.socket.udp",
+    cosock_socket_unix => "cosock.socket.unix",
     cosock_socket_url => "cosock.socket.url",
     cosock_timers => "cosock.timers",
 }

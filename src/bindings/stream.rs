@@ -1,25 +1,27 @@
-//! What all byte streams can do: receive and send.
+//! What all connected byte streams can do: receive, send, and count.
 
 use super::attempt::{Attempt, BEGAN, PROGRESS};
 use super::call::{Call, Function};
-use super::object::{Accepted, Class};
+use super::object::Accepted;
 use super::value::{Raise, Slice, Value, Values, failed, one};
 use crate::net::buffer::{Found, Pattern};
 use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
-/// Functions of connected streams.
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function::waiting("receive", receive).with_strings(&[3]),
-    Function::waiting("send", send).with_strings(&[2]),
-];
-
-const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
+/// The functions of connected streams.
+pub(super) const fn functions(client: Accepted) -> [Function; 4] {
+    [
+        Function::waiting("receive", receive).of(client).with_strings(&[3]),
+        Function::waiting("send", send).of(client).with_strings(&[2]),
+        Function::direct("getstats", get_statistics).of(client),
+        Function::direct("setstats", set_statistics).of(client),
+    ]
+}
 
 /// `receive(socket, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, STREAM)?;
+    let (socket, _) = call.this()?;
     let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
     let Some(pattern) = pattern(call, prefix.len())? else {
         // The prefix alone is as long as what was asked for.
@@ -92,7 +94,7 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
 
 /// `send(socket, data, i, j, began, sent)`: the index of the last byte, or `nil, error, index`.
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, STREAM)?;
+    let (socket, _) = call.this()?;
     let data = call.string(2)?;
     let range = if call.is_absent(3) && call.is_absent(4) {
         0..data.len()
@@ -132,4 +134,23 @@ fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
         return (start - 1.0) as usize..(start - 1.0) as usize;
     }
     (start - 1.0) as usize..end as usize
+}
+
+/// `getstats(socket)`: bytes received, bytes sent, age in seconds.
+fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.this()?;
+    let statistics = socket.borrow().statistics;
+    Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
+}
+
+/// `setstats(socket, received, sent, age)`: 1.
+fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.this()?;
+    let statistics = &mut socket.borrow_mut().statistics;
+    statistics.received = call.number_or(2, statistics.received)?.trunc();
+    statistics.sent = call.number_or(3, statistics.sent)?.trunc();
+    if let Some(age) = call.maybe_number(4) {
+        statistics.set_age(age);
+    }
+    Ok(one(1))
 }

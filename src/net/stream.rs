@@ -9,6 +9,7 @@ use socket2::Socket as Descriptor;
 use super::address::Family;
 use super::buffer::{Found, Pattern};
 use super::error::{self, CLOSED};
+use super::serial;
 use super::socket::{Failure, Socket};
 use crate::scheduler::Direction;
 
@@ -47,6 +48,7 @@ impl Socket {
         may_block: bool,
     ) -> Result<Received, Failure> {
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
+        let is_device = self.family == Family::Device;
         for _ in 0..CALLS_IN_A_ROW {
             if !self.buffer.is_empty()
                 && let Some(found) = self.buffer.find(pattern)
@@ -60,8 +62,7 @@ impl Socket {
                 return Err(Failure::Blocked(Direction::Read));
             }
             let (room, received) = if self.buffer.is_empty() {
-                let mut reader: &Descriptor = descriptor;
-                (scratch.len(), reader.read(scratch))
+                (scratch.len(), read(descriptor, is_device, scratch))
             } else {
                 let wanted = match pattern {
                     Pattern::Exactly(count) => count - self.buffer.len(),
@@ -69,7 +70,14 @@ impl Socket {
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);
-                (room, self.buffer.extend_with(room, |spare| descriptor.recv(spare)))
+                let received = self.buffer.extend_with(room, |spare| {
+                    if is_device {
+                        serial::read_into_spare(descriptor, spare)
+                    } else {
+                        descriptor.recv(spare)
+                    }
+                });
+                (room, received)
             };
             let count = match received {
                 Ok(0) if pattern == Pattern::All && !self.buffer.is_empty() => {
@@ -83,7 +91,8 @@ impl Socket {
                     return Err(Failure::from_system(&error, Direction::Read));
                 }
             };
-            self.drained = count < room;
+            // A device may hand over less than it has.
+            self.drained = count < room && !is_device;
             if self.buffer.is_empty() {
                 let arrived = &mut scratch[..count];
                 if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {
@@ -105,7 +114,9 @@ impl Socket {
     /// Drops an urgent byte, which no pattern ever asks for, so that it does not keep the socket
     /// looking ready.
     pub fn drop_urgent_byte(&self) {
-        if let Some(descriptor) = &self.descriptor {
+        if let Some(descriptor) = &self.descriptor
+            && self.family != Family::Device
+        {
             let mut byte = [std::mem::MaybeUninit::uninit()];
             // An error says that there is none.
             let _ = descriptor.recv_out_of_band(&mut byte);
@@ -125,7 +136,12 @@ impl Socket {
             let Some(descriptor) = &self.descriptor else {
                 return Err(CLOSED.into());
             };
-            match descriptor.send_with_flags(rest, SEND_FLAGS) {
+            let taken = if self.family == Family::Device {
+                serial::write(descriptor, rest)
+            } else {
+                descriptor.send_with_flags(rest, SEND_FLAGS)
+            };
+            match taken {
                 Ok(count) => {
                     *sent += count;
                     self.statistics.sent += count as f64;
@@ -171,6 +187,15 @@ impl Socket {
         self.family = family;
         Ok(())
     }
+}
+
+/// Reads initialised bytes: those of the scratch buffer.
+fn read(descriptor: &Descriptor, is_device: bool, room: &mut [u8]) -> io::Result<usize> {
+    if is_device {
+        return serial::read(descriptor, room);
+    }
+    let mut reader = descriptor;
+    reader.read(room)
 }
 
 /// Whether an error of `accept` means that the process or the system ran out of something, so that
