@@ -34,6 +34,7 @@ modules! {
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
     cosock_ltn12 => "cosock.ltn12",
+    cosock_mbox => "cosock.mbox",
     cosock_mime => "cosock.mime",
     cosock_socket => "cosock.socket",
     cosock_socket_headers => "cosock.socket.headers",
