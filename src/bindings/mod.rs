@@ -8,6 +8,7 @@ mod call;
 mod common;
 mod context;
 mod dns;
+mod mime;
 mod object;
 mod option;
 mod resolve;
@@ -56,10 +57,11 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     let native = lua.create_table()?;
     native.set("nested", nested)?;
     native.set("datagram_size", udp::DATAGRAM_SIZE)?;
-    let groups: [(&str, &[&[Function]]); 5] = [
+    let groups: [(&str, &[&[Function]]); 6] = [
         ("task", &[task::FUNCTIONS]),
         ("select", &[select::FUNCTIONS]),
         ("dns", &[dns::FUNCTIONS]),
+        ("mime", &[mime::FUNCTIONS]),
         (
             "tcp",
             &[
