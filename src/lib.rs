@@ -38,6 +38,7 @@ modules! {
     cosock_socket => "cosock.socket",
     cosock_socket_headers => "cosock.socket.headers",
     cosock_socket_tcp => "cosock.socket.tcp",
+    cosock_socket_tp => "cosock.socket.tp",
     cosock_socket_udp => "cosock.socket.udp",
     cosock_socket_url => "cosock.socket.url",
     cosock_timers => "cosock.timers",
