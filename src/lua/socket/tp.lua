@@ -8,7 +8,7 @@ local ltn12 = require "cosock.ltn12"
 local single_line = require "cosock.socket.single_line"
 local socket = require "cosock.socket"
 
-local clock = native.task.clock
+local clock, is_socket = native.task.clock, native.task.is_socket
 
 ---@class cosock.socket.tp
 local M = {
@@ -230,6 +230,14 @@ end
 
 local metatable = { __index = Control }
 
+--- Has everything sent at once: otherwise the system keeps the end of a message back until the server has
+--- acknowledged what came before it, which takes 40 ms.
+local function send_at_once(sock)
+  if is_socket(sock) and sock.class == "tcp{client}" then
+    sock:setoption("tcp-nodelay", true)
+  end
+end
+
 --- Connects to a server.
 ---
 --- Raises if `host` or `port` is neither a string nor a number.
@@ -254,6 +262,7 @@ function M.connect(host, port, timeout, create)
     sock:close()
     return nil, err
   end
+  send_at_once(sock)
   return setmetatable({ c = sock, inner_sock = sock.inner_sock, timeout = tonumber(timeout) }, metatable)
 end
 
