@@ -15,6 +15,7 @@ local FakeSocket = {}
 ---@field receive_error? string  in place of "closed"
 ---@field connect_error? string
 ---@field send_error? string
+---@field send_limit? integer  how many calls of `send` succeed if there is a `send_error` (0)
 ---@field address? string  of its peer ("192.0.2.1")
 ---@field descriptor? integer  what `getfd` returns: something that `select` takes
 
@@ -34,12 +35,15 @@ end
 ---@return table fake
 function FakeSocket.new(options)
   local fake = { log = options.log or {}, input = options.input or "", is_open = true, sent = 0 }
+  local sends = 0
 
   local function note(...)
-    local words = { options.name }
-    for index = 1, select("#", ...) do
-      local value = select(index, ...)
-      words[#words + 1] = index == 1 and value or written(value)
+    local words = { (...) }
+    for index = 2, select("#", ...) do
+      words[index] = written((select(index, ...)))
+    end
+    if options.name then
+      table.insert(words, 1, options.name)
     end
     fake.log[#fake.log + 1] = table.concat(words, " ")
   end
@@ -65,7 +69,8 @@ function FakeSocket.new(options)
 
   function fake:send(data)
     note("send", data)
-    if options.send_error then
+    sends = sends + 1
+    if options.send_error and sends > (options.send_limit or 0) then
       return nil, options.send_error, 0
     end
     self.sent = self.sent + #data
