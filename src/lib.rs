@@ -36,6 +36,7 @@ modules! {
     cosock_ltn12 => "cosock.ltn12",
     cosock_mime => "cosock.mime",
     cosock_socket => "cosock.socket",
+    cosock_socket_ftp => "cosock.socket.ftp",
     cosock_socket_headers => "cosock.socket.headers",
     cosock_socket_smtp => "cosock.socket.smtp",
     cosock_socket_tcp => "cosock.socket.tcp",

@@ -76,4 +76,12 @@ function M.smtp(...)
   return start("smtp_server.py", ...)
 end
 
+--- Starts an FTP server.
+---@param address? string  (127.0.0.1)
+---@param ... string  commands that it shall not know
+---@return table server
+function M.ftp(address, ...)
+  return start("ftp_server.py", address or "127.0.0.1", ...)
+end
+
 return M
