@@ -94,7 +94,8 @@ end
 ---@return any connection
 ---@return string? error
 function M.accept(server, host, timeout)
-  local deadline = timeout and timeout >= 0 and clock() + timeout
+  local seconds = tonumber(timeout)
+  local deadline = seconds and seconds >= 0 and clock() + seconds
   while true do
     server:settimeout(deadline and math.max(deadline - clock(), 0) or timeout)
     local connection, err = server:accept()
