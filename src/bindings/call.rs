@@ -207,6 +207,11 @@ impl Call<'_> {
         self.kind(index) <= ffi::LUA_TNIL
     }
 
+    /// Whether an argument is a number, and no string that reads as one.
+    pub(crate) fn is_number(&self, index: c_int) -> bool {
+        self.kind(index) == ffi::LUA_TNUMBER
+    }
+
     /// An argument's truth.
     pub(crate) fn truth(&self, index: c_int) -> bool {
         // SAFETY: any index is acceptable.
