@@ -249,6 +249,12 @@ describe("cosock.socket.ftp and LuaSocket's", function()
         return made:receive { argument = "x", sink = ltn12.sink.null() }
       end,
     }
+    if math.mod then -- luacheck: ignore 143
+      -- Elsewhere LuaSocket's raises, for want of that function.
+      function steps.port(made)
+        return made:port("1.2.3.4", 258)
+      end
+    end
     for title, step in pairs(steps) do
       for _, reply in ipairs {
         "200 ok", "250 ok", "120 soon\r\n220 hi", "230 in", "331 who\r\n230 in", "331 who\r\n530 no", "332 what",
