@@ -255,6 +255,12 @@ describe("cosock.socket.ftp and LuaSocket's", function()
         return made:receive { argument = "x", sink = ltn12.sink.null() }
       end,
     }
+    if math.mod then -- luacheck: ignore 143
+      -- Elsewhere LuaSocket's raises, for want of that function.
+      function steps.port(made)
+        return made:port("1.2.3.4", 258)
+      end
+    end
     for title, step in pairs(steps) do
       for _, reply in ipairs {
         "200 ok", "250 ok", "120 soon\r\n220 hi", "230 in", "331 who\r\n230 in", "331 who\r\n530 no", "332 what",
@@ -315,6 +321,9 @@ describe("cosock.socket.ftp and LuaSocket's", function()
     local server
 
     setup(function()
+      -- LuaSocket's `put` cannot do with descriptors beyond 1024: those that earlier specs have dropped are closed.
+      collectgarbage()
+      collectgarbage()
       server = servers.ftp()
       server:write("text", "a text\n")
       server:write("empty", "")

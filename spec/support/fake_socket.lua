@@ -59,8 +59,8 @@ function FakeSocket.new(options)
   end
 
   function fake:connect(host, port) -- luacheck: ignore 212
-    -- A port may be given as text.
-    note("connect", host, tonumber(port))
+    -- A port may be given as text, or as 21.0.
+    note("connect", host, math.floor(tonumber(port)))
     if options.connect_error then
       return nil, options.connect_error
     end

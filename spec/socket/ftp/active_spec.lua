@@ -55,7 +55,7 @@ describe("a session of ftp in active mode", function()
       assert(peer:send "220 hi\r\n")
       local line = assert(peer:receive())
       local high, low = line:match "^PORT 127,0,0,1,(%d+),(%d+)$"
-      local port = high and high * 256 + low or tonumber(line:match "^EPRT |1|127%.0%.0%.1|(%d+)|$")
+      local port = high and tonumber(high) * 256 + tonumber(low) or tonumber(line:match "^EPRT |1|127%.0%.0%.1|(%d+)|$")
       assert(peer:send "200 ok\r\n")
       assert(peer:receive())
       serve(peer, port)
