@@ -32,8 +32,11 @@ modules! {
     cosock => "cosock",
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
+    cosock_ltn12 => "cosock.ltn12",
     cosock_socket => "cosock.socket",
+    cosock_socket_headers => "cosock.socket.headers",
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_udp => "cosock.socket.udp",
+    cosock_socket_url => "cosock.socket.url",
     cosock_timers => "cosock.timers",
 }
