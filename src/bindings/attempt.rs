@@ -4,15 +4,16 @@
 //! the main thread it blocks the program, as LuaSocket does, up to its limit; Lua then tries again
 //! at once, which gives the interpreter a chance to act on a signal.
 //!
-//! What Lua sees of an attempt that has to be repeated: `nil, nil, began, blocked`. `began` is to be
-//! passed to the next attempt; `blocked` says that there is no need to yield.
+//! What Lua sees of an attempt that has to be repeated: `nil, nil, began, blocked, progress`. `began`
+//! and `progress` are to be passed to the next attempt; `blocked` says that there is no need to yield.
+//! Functions that wait by themselves (see `waiting.rs`) are called again without Lua's help.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::call::Call;
 use super::context::{PLAIN_COROUTINE, Place};
-use super::value::{Raise, Value, Values, one};
+use super::value::{Raise, Values, repeat};
 use crate::net::error::{self, TIMEOUT, Text};
 use crate::net::readiness;
 use crate::net::socket::{Failure, Socket};
@@ -21,6 +22,8 @@ use crate::scheduler::{Direction, TaskId};
 
 /// The argument in which Lua passes `began`, in every function that may have to be repeated.
 pub(crate) const BEGAN: i32 = 5;
+/// The argument in which it passes the progress.
+pub(crate) const PROGRESS: i32 = 6;
 
 /// How an attempt went.
 pub(crate) enum Attempt<T> {
@@ -36,21 +39,26 @@ pub(crate) enum Attempt<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Again {
     /// When the operation began, in seconds of the runtime's clock; 0 if nothing limits it.
-    began: f64,
+    pub(super) began: f64,
     /// Whether the program was blocked, so that there is no need to yield.
-    blocked: bool,
+    pub(super) blocked: bool,
+    /// How far the operation got, in its own unit.
+    pub(super) progress: usize,
 }
 
 impl Again {
-    /// What Lua sees of it.
-    pub(crate) fn values(self) -> Values {
-        let values = one(Value::Nil).and(Value::Nil).and(Value::Float(self.began));
-        if self.blocked { values.and(true) } else { values }
+    fn new(began: f64, blocked: bool) -> Self {
+        Again { began, blocked, progress: 0 }
     }
 
-    /// The same with the progress made so far at the end: `nil, nil, began, blocked, progress`.
-    pub(crate) fn values_with(self, progress: impl Into<Value>) -> Values {
-        one(Value::Nil).and(Value::Nil).and(Value::Float(self.began)).and(self.blocked).and(progress)
+    /// What the function returns.
+    pub(crate) fn values(self) -> Values {
+        repeat(self)
+    }
+
+    /// The same, with the progress made so far.
+    pub(crate) fn values_with(self, progress: usize) -> Values {
+        repeat(Again { progress, ..self })
     }
 }
 
@@ -70,7 +78,7 @@ impl Call<'_> {
         let place = self.place();
         if let Place::Task(task) = place {
             if began.is_none() && runtime.spend(task) {
-                return Ok(Attempt::Again(Again { began: self.beginning(&socket.timeouts), blocked: false }));
+                return Ok(Attempt::Again(Again::new(self.beginning(&socket.timeouts), false)));
             }
             if !runtime.may_proceed(task, socket, direction) {
                 return Ok(self.wait(task, socket, direction, began));
@@ -96,11 +104,11 @@ impl Call<'_> {
             (Err(Failure::Busy), Place::Task(task)) => {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
                 runtime.yield_within(task, socket, direction);
-                Ok(Attempt::Again(Again { began, blocked: false }))
+                Ok(Attempt::Again(Again::new(began, false)))
             }
             (Err(Failure::Busy), _) => {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
-                Ok(Attempt::Again(Again { began, blocked: true }))
+                Ok(Attempt::Again(Again::new(began, true)))
             }
             (Err(Failure::Blocked(direction)), Place::Task(task)) => {
                 Ok(self.wait(task, socket, direction, began))
@@ -144,7 +152,7 @@ impl Call<'_> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = earlier(deadline, socket.next_address_due());
         match self.context.runtime.wait_for_socket(task, socket, direction, deadline) {
-            Ok(()) => Attempt::Again(Again { began, blocked: false }),
+            Ok(()) => Attempt::Again(Again::new(began, false)),
             Err(error) => {
                 self.end_turn(Place::Task(task), socket);
                 Attempt::Failed(error::system_error(&error))
@@ -167,7 +175,7 @@ impl Call<'_> {
                 Attempt::Failed(error::system_error(&error))
             }
             Ok(false) if next_address.is_none() => Attempt::Failed(TIMEOUT.into()),
-            _ => Attempt::Again(Again { began, blocked: true }),
+            _ => Attempt::Again(Again::new(began, true)),
         }
     }
 
@@ -197,7 +205,7 @@ impl Call<'_> {
 
     /// What the next attempt needs if the task has been parked otherwise than by [`Call::attempt`].
     pub(crate) fn again_later(&self, timeouts: &Timeouts, began: Option<f64>) -> Again {
-        Again { began: began.unwrap_or_else(|| self.beginning(timeouts)), blocked: false }
+        Again::new(began.unwrap_or_else(|| self.beginning(timeouts)), false)
     }
 }
 

@@ -1,7 +1,7 @@
 //! How Lua calls Rust: arguments in, values or an error out.
 //!
 //! Functions on the road of every `receive` and `send` cannot afford a protected call each, so they
-//! are plain C functions. What makes that safe is an order of things that [`enter`] keeps: a
+//! are plain C functions. What makes that safe is an order of things that [`run`] keeps: a
 //! function's body reads its arguments by calls that cannot fail and returns a description of its
 //! results; only then, with no lock held and nothing borrowed, are the results pushed, by calls that
 //! may raise. A panic in the body becomes a Lua error.
@@ -14,9 +14,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mlua::ffi::{self, lua_State};
 
+use super::attempt::Again;
 use super::context::Context;
 use super::object::{Accepted, Class};
 use super::value::{Raise, Values};
+use super::waiting;
 use crate::net::socket::Socket;
 
 /// A function that Lua can call.
@@ -31,6 +33,8 @@ pub(crate) struct Function {
     pub(crate) strings: &'static [c_int],
     /// The classes that [`Call::this`] accepts as argument 1.
     pub(crate) accepts: Accepted,
+    /// Where Lua enters it.
+    pub(super) entry: ffi::lua_CFunction,
 }
 
 /// The body of a [`Function`].
@@ -39,7 +43,7 @@ pub(crate) type Body = fn(&Call<'_>) -> Result<Values, Raise>;
 impl Function {
     /// A function that the program calls itself.
     pub(crate) const fn direct(name: &'static str, body: Body) -> Self {
-        Function { name, body, depth: 0, strings: &[], accepts: Accepted(&[], "userdata") }
+        Function { name, body, depth: 0, strings: &[], accepts: Accepted(&[], "userdata"), entry: enter }
     }
 
     /// A function that one of our Lua functions calls on the program's behalf.
@@ -50,6 +54,14 @@ impl Function {
     /// A function that one of our Lua functions calls by way of `attempt` in `waiting.lua`.
     pub(crate) const fn attempted(name: &'static str, body: Body) -> Self {
         Function { depth: 2, ..Function::direct(name, body) }
+    }
+
+    /// A function that waits by itself where the interpreter allows it, and else is `wrapped`.
+    pub(crate) const fn waiting(name: &'static str, body: Body) -> Self {
+        match waiting::ENTRY {
+            Some(entry) => Function { entry, ..Function::direct(name, body) },
+            None => Function::wrapped(name, body),
+        }
     }
 
     /// The same, taking numbers for strings in these arguments.
@@ -70,36 +82,70 @@ pub(crate) struct Call<'a> {
     function: &'static Function,
 }
 
-/// The entry point of every [`Function`]: upvalue 1 is the context, upvalue 2 the function.
+/// What the closure of a [`Function`] holds: upvalue 1 is a block of Lua's with this in it, upvalue 2
+/// the context's userdata, which keeps the block alive that `context` points to.
+pub(super) struct Binding {
+    pub(super) context: *const *const Context,
+    pub(super) function: &'static Function,
+}
+
+/// How a body ran.
+pub(super) enum Ran {
+    /// It returned, and so many results are on the stack.
+    Returned(c_int),
+    /// It is to be called again.
+    Again(Again),
+    /// An error to be raised is on the stack.
+    Raised,
+}
+
+/// The entry point of every [`Function`] that does not wait by itself.
 ///
 /// # Safety
-/// To be called by Lua only, as a closure with those upvalues.
+/// To be called by Lua only, as a closure with the upvalues of [`Binding`].
 pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
-    // SAFETY: the upvalues are those that `push_function` gave. The frame owns nothing when
-    // `lua_error` leaves it.
+    // SAFETY: as the caller vouches. The frame owns nothing when `lua_error` leaves it.
     unsafe {
-        let context = *ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<*const Context>();
-        let Some(context) = context.as_ref() else {
-            // A finalizer of the program's, run while the state closes.
-            return ffi::luaL_error(state, c"cosock is closed".as_ptr());
-        };
-        let function = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(2)).cast::<Function>();
-        for &index in function.strings {
+        match run(state) {
+            Ran::Returned(count) => count,
+            Ran::Again(again) => {
+                ffi::lua_pushnil(state);
+                ffi::lua_pushnil(state);
+                ffi::lua_pushnumber(state, again.began);
+                ffi::lua_pushboolean(state, again.blocked.into());
+                ffi::lua_pushinteger(state, again.progress as ffi::lua_Integer);
+                5
+            }
+            Ran::Raised => ffi::lua_error(state),
+        }
+    }
+}
+
+/// Runs the body of the function that is called, and pushes what comes of it.
+///
+/// # Safety
+/// As [`enter`].
+#[inline(always)]
+pub(super) unsafe fn run(state: *mut lua_State) -> Ran {
+    // SAFETY: upvalue 1 is a binding, and what it points to lives as long as the closure.
+    let (context, function) = unsafe {
+        let binding = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Binding>();
+        ((*binding.context).as_ref(), binding.function)
+    };
+    let Some(context) = context else {
+        // A finalizer of the program's, run while the state closes.
+        // SAFETY: there is room for a value.
+        unsafe { ffi::lua_pushstring(state, c"cosock is closed".as_ptr()) };
+        return Ran::Raised;
+    };
+    for &index in function.strings {
+        // SAFETY: any index is acceptable; a number becomes a string in its place.
+        unsafe {
             if ffi::lua_type(state, index) == ffi::LUA_TNUMBER {
                 ffi::lua_tolstring(state, index, std::ptr::null_mut());
             }
         }
-        let count = run(state, context, function);
-        if count >= 0 { count } else { ffi::lua_error(state) }
     }
-}
-
-/// Runs the body and pushes its results, or an error message and returns -1.
-///
-/// # Safety
-/// As [`enter`].
-#[inline]
-unsafe fn run(state: *mut lua_State, context: &Context, function: &'static Function) -> c_int {
     let call = Call { state, context, function };
     // The results are written and read where they are: moving them costs as much as the rest.
     let mut outcome = MaybeUninit::<Result<Values, Raise>>::uninit();
@@ -112,15 +158,18 @@ unsafe fn run(state: *mut lua_State, context: &Context, function: &'static Funct
         match caught {
             Ok(()) => match outcome.assume_init_mut() {
                 Ok(values) => {
-                    let count = values.push(state, context);
+                    let ran = match values.again() {
+                        Some(again) => Ran::Again(again),
+                        None => Ran::Returned(values.push(state, context)),
+                    };
                     outcome.assume_init_drop();
-                    count
+                    ran
                 }
                 Err(_) => {
                     if let Err(raise) = outcome.assume_init() {
                         call.push_error(raise);
                     }
-                    -1
+                    Ran::Raised
                 }
             },
             Err(panic) => {
@@ -130,7 +179,7 @@ unsafe fn run(state: *mut lua_State, context: &Context, function: &'static Funct
                     .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
                     .unwrap_or("unknown reason");
                 call.push_error(Raise::Message(format!("internal error: {text}").into()));
-                -1
+                Ran::Raised
             }
         }
     }

@@ -17,13 +17,14 @@ mod task;
 mod tcp;
 mod udp;
 mod value;
+mod waiting;
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 
 use mlua::ffi::{self, lua_State};
 use mlua::{AnyUserData, IntoLua, Lua, Result, Table, Value};
 
-use call::Function;
+use call::{Binding, Function};
 use context::Context;
 use object::{Class, Metatables};
 
@@ -55,6 +56,9 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     let native = lua.create_table()?;
     native.set("nested", nested)?;
+    // SAFETY: the function is fine with any upvalues; it has none, so that it is the same wherever it is pushed.
+    native.set("park", unsafe { lua.create_c_function(waiting::park)? })?;
+    native.set("waits", waiting::ENTRY.is_some())?;
     native.set("datagram_size", udp::DATAGRAM_SIZE)?;
     let groups: [(&str, &[&[Function]]); 5] = [
         ("task", &[task::FUNCTIONS]),
@@ -148,12 +152,14 @@ unsafe fn closure(lua: &Lua, function: ffi::lua_CFunction, upvalue: impl IntoLua
 
 /// The closure by which Lua calls a native function.
 fn new_function(lua: &Lua, context: &AnyUserData, function: &'static Function) -> Result<Value> {
-    let pointer = std::ptr::from_ref(function).cast_mut().cast::<c_void>();
-    // SAFETY: the context is on the stack; it and the function are the upvalues that `enter` expects.
+    // SAFETY: the context is on the stack; the upvalues are those that a binding has.
     unsafe {
         lua.exec_raw(context, |state| {
-            ffi::lua_pushlightuserdata(state, pointer);
-            ffi::lua_pushcclosure(state, call::enter, 2);
+            let context = ffi::lua_touserdata(state, -1).cast::<*const Context>().cast_const();
+            let block = ffi::lua_newuserdata(state, size_of::<Binding>()).cast::<Binding>();
+            block.write(Binding { context, function });
+            ffi::lua_insert(state, -2);
+            ffi::lua_pushcclosure(state, function.entry, 2);
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What all byte streams can do: receive and send.
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::{Attempt, BEGAN, PROGRESS};
 use super::call::{Call, Function};
 use super::object::{Accepted, Class};
 use super::value::{Raise, Slice, Value, Values, failed, one};
@@ -11,8 +11,8 @@ use crate::scheduler::Direction;
 
 /// Functions of connected streams.
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::wrapped("receive", receive).with_strings(&[3]),
-    Function::wrapped("send", send).with_strings(&[2]),
+    Function::waiting("receive", receive).with_strings(&[3]),
+    Function::waiting("send", send).with_strings(&[2]),
 ];
 
 const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
@@ -23,7 +23,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
     let Some(pattern) = pattern(call, prefix.len())? else {
         // The prefix alone is as long as what was asked for.
-        return Ok(one(Value::Argument(3)));
+        return Ok(succeeded(Value::Argument(3)));
     };
     let prefix = (!prefix.is_empty()).then_some(3);
     let began = call.maybe_number(BEGAN);
@@ -40,8 +40,8 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
         })
     })?;
     Ok(match attempt {
-        Attempt::Done(Received::InScratch(length)) => one(Value::Scratch(Slice { length, prefix })),
-        Attempt::Done(Received::InBuffer(found)) => one(buffered(socket, &found, prefix)),
+        Attempt::Done(Received::InScratch(length)) => succeeded(Value::Scratch(Slice { length, prefix })),
+        Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
         Attempt::Again(again) => again.values(),
         // What has arrived is handed over, once.
         Attempt::Failed(error) if socket.buffer.is_empty() => {
@@ -52,6 +52,11 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
             failed(error).and(buffered(socket, &found, prefix))
         }
     })
+}
+
+/// As LuaSocket: three values, of which two are nil.
+fn succeeded(value: impl Into<Value>) -> Values {
+    one(value).and(Value::Nil).and(Value::Nil)
 }
 
 /// An answer that lies in the socket's buffer.
@@ -104,19 +109,19 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     };
     let first = range.start;
     // From the second attempt on: how many bytes are out already.
-    let mut sent = call.maybe_number(6).map_or(0, |sent| sent as usize);
+    let mut sent = call.maybe_number(PROGRESS).map_or(0, |sent| sent as usize);
     let began = call.maybe_number(BEGAN);
     // An empty range may lie anywhere.
     let wanted = data.get(range).unwrap_or_default();
     if wanted.is_empty() {
-        return Ok(one(first));
+        return Ok(succeeded(first));
     }
 
     let socket = &mut *socket.borrow_mut();
     let attempt =
         call.attempt(socket, Direction::Write, began, |socket, _| socket.send(wanted, &mut sent))?;
     Ok(match attempt {
-        Attempt::Done(()) => one(first + sent),
+        Attempt::Done(()) => succeeded(first + sent),
         Attempt::Again(again) => again.values_with(sent),
         Attempt::Failed(error) => one(Value::Nil).and(error).and(first + sent),
     })

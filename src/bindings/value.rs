@@ -6,6 +6,7 @@ use std::ffi::c_int;
 use arrayvec::ArrayVec;
 use mlua::ffi::{self, lua_State};
 
+use super::attempt::Again;
 use super::context::Context;
 use super::object::{self, Class};
 use crate::net::socket::Socket;
@@ -61,14 +62,24 @@ const MOST: usize = 5;
 
 /// The results of a function.
 #[derive(Debug, Default)]
-pub(crate) struct Values(ArrayVec<Value, MOST>);
+pub(crate) struct Values {
+    list: ArrayVec<Value, MOST>,
+    /// Set if these are not the results but what the next attempt needs.
+    again: Option<Again>,
+}
 
 impl Values {
     /// Adds a value at the end.
     #[inline(always)]
     pub(crate) fn and(mut self, value: impl Into<Value>) -> Self {
-        self.0.push(value.into());
+        self.list.push(value.into());
         self
+    }
+
+    /// What the next attempt needs, if the function has to be called again.
+    #[inline(always)]
+    pub(super) fn again(&self) -> Option<Again> {
+        self.again
     }
 
     /// Pushes all values and returns their number.
@@ -78,8 +89,8 @@ impl Values {
     /// context may be borrowed: pushing may run the program's finalizers.
     #[inline(always)]
     pub(super) unsafe fn push(&mut self, state: *mut lua_State, context: &Context) -> c_int {
-        let count = self.0.len();
-        for value in self.0.drain(..) {
+        let count = self.list.len();
+        for value in self.list.drain(..) {
             // SAFETY: as the caller vouches; there is room for a few values in every C function.
             unsafe { value.push(state, context) };
         }
@@ -239,6 +250,12 @@ impl From<(Class, Socket)> for Value {
 #[inline(always)]
 pub(crate) fn nothing() -> Values {
     Values::default()
+}
+
+/// `nil, nil, began, blocked, progress`, unless the function waits by itself.
+#[inline(always)]
+pub(super) fn repeat(again: Again) -> Values {
+    Values { again: Some(again), ..nothing() }
 }
 
 /// One value.

@@ -9,7 +9,7 @@ local M = {}
 
 --- What a task yields when the scheduler knows already what it waits for. A function, because
 --- comparing functions runs no metamethod; nobody calls it.
-function M.PARK() end
+M.PARK = native.park
 
 local PARK = M.PARK
 
@@ -17,7 +17,7 @@ local PARK = M.PARK
 ---
 --- A native function that has to be tried again has parked the task, or blocked the program if there
 --- is no task, and returns `nil, nil, began, blocked`; `began` is its fifth argument in the next
---- attempt.
+--- attempt. (Where it can, `native.waits`, `receive` and `send` of streams wait by themselves.)
 ---@param try function  a native function
 ---@param a any
 ---@param b any

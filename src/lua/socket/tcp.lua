@@ -65,6 +65,11 @@ function M:send(data, i, j)
   return last, err, began
 end
 
+if native.waits then
+  -- The native functions wait by themselves.
+  M.receive, M.send = try_receive, try_send
+end
+
 --- Waits for a connection.
 ---@return cosock.Tcp? client
 ---@return string? error  "timeout", "closed", or the system's
