@@ -14,6 +14,7 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.link", include_str!("lua/link.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.ltn12", include_str!("lua/ltn12.lua")),
+    ("cosock.mime", include_str!("lua/mime.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
     ("cosock.socket.class", include_str!("lua/socket/class.lua")),

@@ -8,6 +8,7 @@ mod call;
 mod common;
 mod context;
 mod dns;
+mod mime;
 mod object;
 mod option;
 mod resolve;
@@ -60,10 +61,11 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     native.set("park", unsafe { lua.create_c_function(waiting::park)? })?;
     native.set("waits", waiting::ENTRY.is_some())?;
     native.set("datagram_size", udp::DATAGRAM_SIZE)?;
-    let groups: [(&str, &[&[Function]]); 5] = [
+    let groups: [(&str, &[&[Function]]); 6] = [
         ("task", &[task::FUNCTIONS]),
         ("select", &[select::FUNCTIONS]),
         ("dns", &[dns::FUNCTIONS]),
+        ("mime", &[mime::FUNCTIONS]),
         (
             "tcp",
             &[
