@@ -37,6 +37,7 @@ modules! {
     cosock_mime => "cosock.mime",
     cosock_socket => "cosock.socket",
     cosock_socket_headers => "cosock.socket.headers",
+    cosock_socket_http => "cosock.socket.http",
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_udp => "cosock.socket.udp",
     cosock_socket_url => "cosock.socket.url",
