@@ -39,6 +39,7 @@ modules! {
     cosock_socket => "cosock.socket",
     cosock_socket_ftp => "cosock.socket.ftp",
     cosock_socket_headers => "cosock.socket.headers",
+    cosock_socket_http => "cosock.socket.http",
     cosock_socket_serial => "cosock.socket.serial",
     cosock_socket_smtp => "cosock.socket.smtp",
     cosock_socket_tcp => "cosock.socket.tcp",
