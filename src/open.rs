@@ -12,7 +12,9 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.deadlock", include_str!("lua/deadlock.lua")),
     ("cosock.link", include_str!("lua/link.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
+    ("cosock.nested", include_str!("lua/nested.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
+    ("cosock.protected", include_str!("lua/protected.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
     ("cosock.socket.class", include_str!("lua/socket/class.lua")),
     ("cosock.socket.dns", include_str!("lua/socket/dns.lua")),
@@ -24,8 +26,10 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.udp", include_str!("lua/socket/udp.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
+    ("cosock.tracebacks", include_str!("lua/tracebacks.lua")),
     ("cosock.wait", include_str!("lua/wait.lua")),
     ("cosock.waiting", include_str!("lua/waiting.lua")),
+    ("cosock.wrap", include_str!("lua/wrap.lua")),
 ];
 
 /// Where a state keeps the function that loads embedded modules.
