@@ -30,6 +30,7 @@ macro_rules! modules {
 #[cfg(feature = "bindings")]
 modules! {
     cosock => "cosock",
+    cosock_asyncify => "cosock.asyncify",
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
     cosock_socket => "cosock.socket",

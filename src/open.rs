@@ -7,14 +7,22 @@ use crate::bindings;
 /// The embedded Lua: one file a module, named as it is required.
 const MODULES: &[(&str, &str)] = &[
     ("cosock", include_str!("lua/cosock.lua")),
+    ("cosock.asyncify", include_str!("lua/asyncify.lua")),
     ("cosock.channel", include_str!("lua/channel.lua")),
     ("cosock.coroutine", include_str!("lua/coroutine.lua")),
     ("cosock.deadlock", include_str!("lua/deadlock.lua")),
+    ("cosock.environment", include_str!("lua/environment.lua")),
+    ("cosock.install", include_str!("lua/install.lua")),
     ("cosock.link", include_str!("lua/link.lua")),
+    ("cosock.luasocket", include_str!("lua/luasocket.lua")),
+    ("cosock.luasocket.select", include_str!("lua/luasocket/select.lua")),
+    ("cosock.luasocket.selection", include_str!("lua/luasocket/selection.lua")),
+    ("cosock.module", include_str!("lua/module.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.nested", include_str!("lua/nested.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
     ("cosock.protected", include_str!("lua/protected.lua")),
+    ("cosock.replacements", include_str!("lua/replacements.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
     ("cosock.socket.class", include_str!("lua/socket/class.lua")),
     ("cosock.socket.dns", include_str!("lua/socket/dns.lua")),
@@ -57,6 +65,7 @@ pub(crate) fn open(lua: &Lua, name: &str) -> Result<Value> {
 fn new_require(lua: &Lua) -> Result<Function> {
     let loaded = lua.create_table()?;
     let native = bindings::native(lua)?;
+    native.set("modules", lua.create_table_from(MODULES.iter().map(|module| (module.0, true)))?)?;
     lua.create_function(move |lua, name: String| require(lua, &loaded, &native, &name))
 }
 

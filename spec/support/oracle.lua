@@ -218,9 +218,10 @@ end
 
 --- Runs a scenario with LuaSocket and with `cosock.socket`, outside and inside a task.
 ---@param scenario fun(socket: table, record: table)
+---@param subject table?  compared in place of `cosock.socket`
 ---@return string differences  one to a paragraph; empty when both did the same
-function M.differences(scenario)
-  local subject = require "cosock.socket"
+function M.differences(scenario, subject)
+  subject = subject or require "cosock.socket"
   local expected = transcript(M.luasocket(), scenario, pcall)
   assert(#expected > 0, "the scenario recorded nothing")
   local found = differences(expected, transcript(subject, scenario, pcall), "outside a task")

@@ -6,6 +6,8 @@
 
 local require, native = ...
 
+local protected = require "cosock.protected"
+
 local nested = native.coroutine
 
 local M = {}
@@ -35,5 +37,10 @@ M.close = nested.close
 ---@param fn function
 ---@return function
 M.wrap = nested.wrap or require "cosock.wrap"
+
+-- Lua 5.1: a protected call runs its function in a coroutine that the program knows nothing of.
+if protected.running then
+  M.running = protected.running
+end
 
 return M

@@ -24,15 +24,16 @@ function M.hold(task, innermost)
 end
 
 --- Looks at what came of resuming `thread` on behalf of `outer`, and goes on outward.
-local function settle(thread, outer, ok, first, second, ...)
+local function settle(thread, outer, ok, ...)
+  local first, innermost = ...
   if ok and first == PARK then
     link(thread, outer)
     return true, OUTWARD, thread
   elseif ok and first == OUTWARD then
     link(thread, outer)
-    return true, OUTWARD, second
+    return true, OUTWARD, innermost
   end
-  return M.resume(outer, ok, first, second, ...)
+  return M.resume(outer, ok, ...)
 end
 
 --- Resumes a coroutine that waits, and then the ones outward that it gives way to.

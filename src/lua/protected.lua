@@ -41,6 +41,8 @@ function M.running()
   return owners[thread] or thread
 end
 
+M.traceback = tracebacks.traceback
+
 --- Passes outward what the function yields, until it has returned or failed.
 local function finish(thread, ok, ...)
   if ok and status(thread) == "suspended" then
