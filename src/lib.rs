@@ -1,9 +1,10 @@
 //! Coroutine networking for Lua, as a module that stock interpreters load with `require "cosock"`.
 //!
 //! What waits is Lua, what touches the system is Rust and never waits, and what decides is pure:
-//! see [`scheduler`], [`net`] and [`runtime`]. The bindings to Lua are there when one of the features
+//! see [`scheduler`], [`net`] and [`runtime`]. [`mime`] has the codecs. The bindings to Lua are there when one of the features
 //! `lua51` `lua52` `lua53` `lua54` `lua55` `luajit` picks an interpreter.
 
+pub mod mime;
 pub mod net;
 pub mod reactor;
 pub mod runtime;
@@ -33,8 +34,13 @@ modules! {
     cosock_asyncify => "cosock.asyncify",
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
+    cosock_ltn12 => "cosock.ltn12",
+    cosock_mbox => "cosock.mbox",
+    cosock_mime => "cosock.mime",
     cosock_socket => "cosock.socket",
+    cosock_socket_headers => "cosock.socket.headers",
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_udp => "cosock.socket.udp",
+    cosock_socket_url => "cosock.socket.url",
     cosock_timers => "cosock.timers",
 }

@@ -239,4 +239,11 @@ function M.transcript(scenario)
   return transcript(M.luasocket(), scenario, pcall)
 end
 
+--- How a value reads in a transcript.
+---@param value any
+---@return string
+function M.show(value)
+  return show(value)
+end
+
 return M

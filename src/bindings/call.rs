@@ -250,6 +250,11 @@ impl Call<'_> {
         }
     }
 
+    /// An optional string: `None` if it is nil or missing.
+    pub(crate) fn optional_string(&self, index: c_int) -> Result<Option<&[u8]>, Raise> {
+        if self.is_absent(index) { Ok(None) } else { self.string(index).map(Some) }
+    }
+
     /// A host or a service: a string up to its first NUL.
     pub(crate) fn name(&self, index: c_int) -> Result<Cow<'_, str>, Raise> {
         let bytes = self.string(index)?;

@@ -34,7 +34,12 @@ pub(crate) struct Context {
     pub(super) set_level: Option<super::coroutine::SetLevel>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
+    /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
+    spare: Cell<Vec<u8>>,
 }
+
+/// How large a buffer is kept, in bytes.
+const LARGEST_SPARE: usize = 64 * 1024;
 
 /// Where a call happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,20 @@ impl Context {
             #[cfg(feature = "lua51")]
             set_level: super::coroutine::set_level(),
             lookups: RefCell::default(),
+            spare: Cell::default(),
+        }
+    }
+
+    /// An empty buffer to write a result to.
+    pub(super) fn take_buffer(&self) -> Vec<u8> {
+        self.spare.take()
+    }
+
+    /// Takes the buffer of a result back.
+    pub(super) fn return_buffer(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= LARGEST_SPARE {
+            buffer.clear();
+            self.spare.set(buffer);
         }
     }
 

@@ -9,6 +9,7 @@ mod common;
 mod context;
 mod coroutine;
 mod dns;
+mod mime;
 mod object;
 mod option;
 mod resolve;
@@ -58,10 +59,11 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     native.set("coroutine", coroutine::functions(lua, &context)?)?;
     native.set("waits", waiting::ENTRY.is_some())?;
     native.set("datagram_size", udp::DATAGRAM_SIZE)?;
-    let groups: [(&str, &[&[Function]]); 5] = [
+    let groups: [(&str, &[&[Function]]); 6] = [
         ("task", &[task::FUNCTIONS]),
         ("select", &[select::FUNCTIONS]),
         ("dns", &[dns::FUNCTIONS]),
+        ("mime", &[mime::FUNCTIONS]),
         (
             "tcp",
             &[

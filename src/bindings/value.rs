@@ -9,6 +9,7 @@ use mlua::ffi::{self, lua_State};
 use super::attempt::Again;
 use super::context::Context;
 use super::object::{self, Class};
+use crate::mime::Held;
 use crate::net::socket::Socket;
 
 /// An error to raise.
@@ -32,6 +33,8 @@ pub(crate) enum Value {
     Float(f64),
     Text(Cow<'static, str>),
     Bytes(Vec<u8>),
+    /// What a codec holds back.
+    Held(Held),
     /// Bytes of the state's scratch buffer: they are copied by Lua only.
     Scratch(Slice),
     /// Bytes of the receive buffer of the socket that is argument 1, and how many it then consumes.
@@ -124,7 +127,11 @@ impl Value {
                 Value::Float(value) => ffi::lua_pushnumber(state, value),
                 Value::Number(value) => push_number(state, value),
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
-                Value::Bytes(bytes) => push_bytes(state, &bytes),
+                Value::Bytes(bytes) => {
+                    push_bytes(state, &bytes);
+                    context.return_buffer(bytes);
+                }
+                Value::Held(bytes) => push_bytes(state, &bytes),
                 Value::Socket(class, socket) => object::push(state, context, class, *socket),
                 Value::Table(table) => {
                     let Table { array, fields } = *table;
