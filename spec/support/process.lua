@@ -1,4 +1,4 @@
---- Runs Lua programs as child processes, under the interpreter that runs the specs.
+--- Runs programs as child processes: Lua ones under the interpreter that runs the specs.
 --
 -- A child's output (both streams) is read line by line. Every wait has a bound: a child that lives
 -- longer than `LIFETIME` is killed, and whoever reads from it then sees the end of its output.
@@ -37,12 +37,11 @@ local function preamble()
   return ("package.path = %q package.cpath = %q io.stdout:setvbuf 'line'"):format(package.path, package.cpath)
 end
 
---- Starts the program in the file `path` with the arguments that follow.
----@param path string
----@param ... string|number
+--- Starts a program.
+---@param ... string|number  its name, and its arguments
 ---@return table child
-function process.file(path, ...)
-  local words = { interpreter(), "-e", preamble(), path, ... }
+function process.command(...)
+  local words = { ... }
   for index, word in ipairs(words) do
     words[index] = quote(tostring(word))
   end
@@ -51,6 +50,14 @@ function process.file(path, ...)
   child.pid = assert(tonumber(pipe:read "*l"), "the child did not start")
   running[child] = true
   return child
+end
+
+--- Starts the Lua program in the file `path` with the arguments that follow.
+---@param path string
+---@param ... string|number
+---@return table child
+function process.file(path, ...)
+  return process.command(interpreter(), "-e", preamble(), path, ...)
 end
 
 --- Starts a program given as text.

@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
 
-/// `receive(socket, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
+/// `receive(socket, pattern, prefix, most, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, STREAM)?;
     let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
@@ -65,11 +65,15 @@ fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
 }
 
-/// The pattern in argument 2; `None` if the prefix is all that is wanted.
+/// The pattern in argument 2, with its limit in argument 4; `None` if the prefix is all that is wanted.
 fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
     let invalid = || call.argument_error(2, "invalid receive pattern");
+    // How much may come at most, as the prefix counts. Not a number: no limit.
+    let most = if call.is_absent(4) { f64::NAN } else { call.number(4)? };
+    let most = (!most.is_nan()).then_some((most as usize).saturating_sub(prefix_length));
+    let line = most.map_or(Pattern::Line, Pattern::LineUpTo);
     if call.is_absent(2) {
-        return Ok(Some(Pattern::Line));
+        return Ok(Some(line));
     }
     if let Some(number) = call.maybe_number(2) {
         // Cut to a whole number; NaN and negative ones are no count.
@@ -80,11 +84,15 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
         return Ok(match wanted.checked_sub(prefix_length) {
             None => None,
             Some(0) if prefix_length > 0 => None,
-            Some(count) => Some(Pattern::Exactly(count)),
+            // Nothing at all is a question whether there is something.
+            Some(count) => Some(match most {
+                Some(most) if count > 0 && most > count => Pattern::Between { least: count, most },
+                _ => Pattern::Exactly(count),
+            }),
         });
     }
     match call.string(2)? {
-        [b'*', b'l', ..] => Ok(Some(Pattern::Line)),
+        [b'*', b'l', ..] => Ok(Some(line)),
         [b'*', b'a', ..] => Ok(Some(Pattern::All)),
         _ => Err(invalid()),
     }

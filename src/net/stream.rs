@@ -8,7 +8,7 @@ use socket2::Socket as Descriptor;
 
 use super::address::Family;
 use super::buffer::{Found, Pattern};
-use super::error::{self, CLOSED};
+use super::error::{self, CLOSED, LINE_TOO_LONG};
 use super::socket::{Failure, Socket};
 use crate::scheduler::Direction;
 
@@ -48,10 +48,12 @@ impl Socket {
     ) -> Result<Received, Failure> {
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
         for _ in 0..CALLS_IN_A_ROW {
-            if !self.buffer.is_empty()
-                && let Some(found) = self.buffer.find(pattern)
-            {
-                return Ok(Received::InBuffer(found));
+            if !self.buffer.is_empty() {
+                if let Some(found) = self.buffer.find(pattern) {
+                    return Ok(Received::InBuffer(found));
+                } else if pattern.is_exceeded_by(self.buffer.len()) {
+                    return Err(LINE_TOO_LONG.into());
+                }
             }
             let Some(descriptor) = &self.descriptor else {
                 return Err(CLOSED.into());
@@ -65,7 +67,8 @@ impl Socket {
             } else {
                 let wanted = match pattern {
                     Pattern::Exactly(count) => count - self.buffer.len(),
-                    Pattern::Line => 0,
+                    Pattern::Between { most, .. } => most - self.buffer.len(),
+                    Pattern::Line | Pattern::LineUpTo(_) => 0,
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);
