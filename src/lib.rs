@@ -41,6 +41,7 @@ modules! {
     cosock_socket_ftp => "cosock.socket.ftp",
     cosock_socket_headers => "cosock.socket.headers",
     cosock_socket_smtp => "cosock.socket.smtp",
+    cosock_socket_http => "cosock.socket.http",
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_tp => "cosock.socket.tp",
     cosock_socket_udp => "cosock.socket.udp",
