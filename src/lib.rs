@@ -31,6 +31,7 @@ macro_rules! modules {
 #[cfg(feature = "bindings")]
 modules! {
     cosock => "cosock",
+    cosock_asyncify => "cosock.asyncify",
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
     cosock_ltn12 => "cosock.ltn12",

@@ -8,16 +8,26 @@ use crate::bindings;
 const MODULES: &[(&str, &str)] = &[
     ("cosock", include_str!("lua/cosock.lua")),
     ("cosock.argument", include_str!("lua/argument.lua")),
+    ("cosock.asyncify", include_str!("lua/asyncify.lua")),
     ("cosock.channel", include_str!("lua/channel.lua")),
     ("cosock.coroutine", include_str!("lua/coroutine.lua")),
     ("cosock.deadlock", include_str!("lua/deadlock.lua")),
+    ("cosock.environment", include_str!("lua/environment.lua")),
     ("cosock.field", include_str!("lua/field.lua")),
+    ("cosock.install", include_str!("lua/install.lua")),
     ("cosock.link", include_str!("lua/link.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.ltn12", include_str!("lua/ltn12.lua")),
+    ("cosock.luasocket", include_str!("lua/luasocket.lua")),
+    ("cosock.luasocket.select", include_str!("lua/luasocket/select.lua")),
+    ("cosock.luasocket.selection", include_str!("lua/luasocket/selection.lua")),
     ("cosock.mbox", include_str!("lua/mbox.lua")),
     ("cosock.mime", include_str!("lua/mime.lua")),
+    ("cosock.module", include_str!("lua/module.lua")),
+    ("cosock.nested", include_str!("lua/nested.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
+    ("cosock.protected", include_str!("lua/protected.lua")),
+    ("cosock.replacements", include_str!("lua/replacements.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
     ("cosock.socket.class", include_str!("lua/socket/class.lua")),
     ("cosock.socket.closing", include_str!("lua/socket/closing.lua")),
@@ -57,8 +67,10 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.url", include_str!("lua/socket/url.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
+    ("cosock.tracebacks", include_str!("lua/tracebacks.lua")),
     ("cosock.wait", include_str!("lua/wait.lua")),
     ("cosock.waiting", include_str!("lua/waiting.lua")),
+    ("cosock.wrap", include_str!("lua/wrap.lua")),
 ];
 
 /// Where a state keeps the function that loads embedded modules.
@@ -86,6 +98,7 @@ pub(crate) fn open(lua: &Lua, name: &str) -> Result<Value> {
 fn new_require(lua: &Lua) -> Result<Function> {
     let loaded = lua.create_table()?;
     let native = bindings::native(lua)?;
+    native.set("modules", lua.create_table_from(MODULES.iter().map(|module| (module.0, true)))?)?;
     lua.create_function(move |lua, name: String| require(lua, &loaded, &native, &name))
 }
 

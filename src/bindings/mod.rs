@@ -9,6 +9,7 @@ mod call;
 mod common;
 mod connection;
 mod context;
+mod coroutine;
 mod datagram;
 mod dns;
 mod mime;
@@ -98,9 +99,6 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     ignore_sigpipe();
 
-    let nested = lua.create_table()?;
-    nested.set_metatable(Some(lua.create_table_from([("__mode", "k")])?))?;
-
     let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
     let mut tables = Vec::new();
     for (class, entry) in Class::ALL.into_iter().zip(&mut metatables.0) {
@@ -108,12 +106,12 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
         *entry = (table.to_pointer(), reference(lua, &table)?);
         tables.push((class, table));
     }
-    let context = new_context(lua, Context::new(runtime, metatables, reference(lua, &nested)?))?;
+    let context = new_context(lua, Context::new(runtime, metatables))?;
 
     let native = lua.create_table()?;
-    native.set("nested", nested)?;
     // SAFETY: the function is fine with any upvalues; it has none, so that it is the same wherever it is pushed.
     native.set("park", unsafe { lua.create_c_function(waiting::park)? })?;
+    native.set("coroutine", coroutine::functions(lua, &context)?)?;
     native.set("waits", waiting::ENTRY.is_some())?;
     native.set("datagram_size", datagram::DATAGRAM_SIZE)?;
     for &(name, lists) in GROUPS {
