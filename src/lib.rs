@@ -8,6 +8,8 @@ pub mod net;
 pub mod reactor;
 pub mod runtime;
 pub mod scheduler;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(feature = "bindings")]
 mod bindings;
@@ -36,4 +38,10 @@ modules! {
     cosock_socket_tcp => "cosock.socket.tcp",
     cosock_socket_udp => "cosock.socket.udp",
     cosock_timers => "cosock.timers",
+}
+
+#[cfg(all(feature = "bindings", feature = "tls"))]
+modules! {
+    cosock_ssl => "cosock.ssl",
+    cosock_ssl_config => "cosock.ssl.config",
 }

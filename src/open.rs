@@ -22,6 +22,18 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.stream", include_str!("lua/socket/stream.lua")),
     ("cosock.socket.tcp", include_str!("lua/socket/tcp.lua")),
     ("cosock.socket.udp", include_str!("lua/socket/udp.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl", include_str!("lua/ssl.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.certificate", include_str!("lua/ssl/certificate.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.config", include_str!("lua/ssl/config.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.connection", include_str!("lua/ssl/connection.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.context", include_str!("lua/ssl/context.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.decisions", include_str!("lua/ssl/decisions.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
     ("cosock.wait", include_str!("lua/wait.lua")),

@@ -28,6 +28,8 @@ pub(crate) struct Context {
     nested: c_int,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::State,
 }
 
 /// Where a call happens.
@@ -48,7 +50,12 @@ pub(crate) const OUTSIDE: &str = "attempt to yield from outside a coroutine: onl
      (see cosock.spawn and cosock.run)";
 
 impl Context {
-    pub(super) fn new(runtime: Runtime, metatables: Metatables, nested: c_int) -> Self {
+    pub(super) fn new(
+        runtime: Runtime,
+        metatables: Metatables,
+        nested: c_int,
+        #[cfg(feature = "tls")] tls: super::tls::State,
+    ) -> Self {
         Context {
             runtime: Rc::new(runtime),
             metatables,
@@ -56,6 +63,8 @@ impl Context {
             loop_thread: Cell::new(ptr::null_mut()),
             nested,
             lookups: RefCell::default(),
+            #[cfg(feature = "tls")]
+            tls,
         }
     }
 

@@ -15,6 +15,8 @@ mod select;
 mod stream;
 mod task;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod value;
 mod waiting;
@@ -47,12 +49,21 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
     let mut tables = Vec::new();
-    for (class, entry) in Class::ALL.into_iter().zip(&mut metatables.0) {
+    for (&class, entry) in Class::ALL.iter().zip(&mut metatables.0) {
         let table = lua.create_table()?;
         *entry = (table.to_pointer(), reference(lua, &table)?);
         tables.push((class, table));
     }
-    let context = new_context(lua, Context::new(runtime, metatables, reference(lua, &nested)?))?;
+    #[cfg(feature = "tls")]
+    let (tls, prepared) = tls::prepare(lua)?;
+    let context = Context::new(
+        runtime,
+        metatables,
+        reference(lua, &nested)?,
+        #[cfg(feature = "tls")]
+        tls,
+    );
+    let context = new_context(lua, context)?;
 
     let native = lua.create_table()?;
     native.set("nested", nested)?;
@@ -60,7 +71,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     native.set("park", unsafe { lua.create_c_function(waiting::park)? })?;
     native.set("waits", waiting::ENTRY.is_some())?;
     native.set("datagram_size", udp::DATAGRAM_SIZE)?;
-    let groups: [(&str, &[&[Function]]); 5] = [
+    let groups: &[(&str, &[&[Function]])] = &[
         ("task", &[task::FUNCTIONS]),
         ("select", &[select::FUNCTIONS]),
         ("dns", &[dns::FUNCTIONS]),
@@ -75,14 +86,19 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
             ],
         ),
         ("udp", &[udp::FUNCTIONS, common::UDP_FUNCTIONS, option::UDP_FUNCTIONS]),
+        #[cfg(feature = "tls")]
+        ("tls", tls::FUNCTIONS),
     ];
-    for (name, lists) in groups {
+    for &(name, lists) in groups {
         let group = lua.create_table()?;
         for function in lists.iter().copied().flatten() {
             group.set(function.name, new_function(lua, &context, function)?)?;
         }
         native.set(name, group)?;
     }
+
+    #[cfg(feature = "tls")]
+    tls::install(lua, &context, prepared, &native.get("tls")?)?;
 
     let classes = lua.create_table()?;
     for (class, metatable) in tables {
@@ -116,8 +132,7 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     for group in class.groups() {
         shown.set(*group, true)?;
     }
-    let family = if class.kinds() == crate::net::options::Kinds::TCP { "tcp" } else { "udp" };
-    let tostring: Value = native.get::<Table>(family)?.get("tostring")?;
+    let tostring: Value = native.get::<Table>(class.family())?.get("tostring")?;
     // SAFETY: the function gets the one upvalue that it documents.
     let index = unsafe { closure(lua, object::index, &methods)? };
     // SAFETY: likewise.
@@ -130,14 +145,23 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     metatable.set("__tostring", tostring)?;
     metatable.set("__gc", collect)?;
     metatable.set("__metatable", shown)?;
+    #[cfg(feature = "tls")]
+    if class == Class::Tls {
+        // The embedded Lua adds what closes a connection at the end of its scope.
+        native.get::<Table>("tls")?.set("metatable", metatable)?;
+    }
     Ok(methods)
 }
 
-/// Keeps a table alive as long as the state, and returns the registry's reference to it.
-fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
+/// Keeps a value alive as long as the state, and returns the registry's reference to it.
+fn reference(lua: &Lua, value: impl IntoLua) -> Result<c_int> {
     let mut reference = 0;
-    // SAFETY: the table is on the stack, and `luaL_ref` takes it off.
-    unsafe { lua.exec_raw::<()>(table, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))? };
+    // SAFETY: the value is on the stack, and `luaL_ref` takes it off.
+    unsafe {
+        lua.exec_raw::<()>(value.into_lua(lua)?, |state| {
+            reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+        })?
+    };
     Ok(reference)
 }
 

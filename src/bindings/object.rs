@@ -25,12 +25,21 @@ pub(crate) enum Class {
     TcpServer,
     UdpUnconnected,
     UdpConnected,
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 impl Class {
     /// Every class, each at the index that is its number.
-    pub(super) const ALL: [Class; 5] =
-        [Class::TcpMaster, Class::TcpClient, Class::TcpServer, Class::UdpUnconnected, Class::UdpConnected];
+    pub(super) const ALL: &'static [Class] = &[
+        Class::TcpMaster,
+        Class::TcpClient,
+        Class::TcpServer,
+        Class::UdpUnconnected,
+        Class::UdpConnected,
+        #[cfg(feature = "tls")]
+        Class::Tls,
+    ];
 
     /// The name: what `tostring` and the field `class` show.
     pub(super) fn name(self) -> &'static str {
@@ -40,6 +49,18 @@ impl Class {
             Class::TcpServer => "tcp{server}",
             Class::UdpUnconnected => "udp{unconnected}",
             Class::UdpConnected => "udp{connected}",
+            #[cfg(feature = "tls")]
+            Class::Tls => "SSL:Connection",
+        }
+    }
+
+    /// The name of its family, by which the embedded Lua finds its functions.
+    pub(super) fn family(self) -> &'static str {
+        match self {
+            Class::TcpMaster | Class::TcpClient | Class::TcpServer => "tcp",
+            Class::UdpUnconnected | Class::UdpConnected => "udp",
+            #[cfg(feature = "tls")]
+            Class::Tls => "tls",
         }
     }
 
@@ -47,7 +68,8 @@ impl Class {
     pub(super) fn groups(self) -> &'static [&'static str] {
         match self.kinds() {
             Kinds::TCP => &["tcp{any}"],
-            _ => &["udp{any}", "select{able}"],
+            Kinds::UDP => &["udp{any}", "select{able}"],
+            _ => &[],
         }
     }
 
@@ -56,6 +78,8 @@ impl Class {
         match self {
             Class::TcpMaster | Class::TcpClient | Class::TcpServer => Kinds::TCP,
             Class::UdpUnconnected | Class::UdpConnected => Kinds::UDP,
+            #[cfg(feature = "tls")]
+            Class::Tls => Kinds::NONE,
         }
     }
 }
@@ -69,6 +93,10 @@ pub(crate) const TCP: Accepted =
     Accepted(&[Class::TcpMaster, Class::TcpClient, Class::TcpServer], "tcp{any}");
 /// Any UDP object.
 pub(crate) const UDP: Accepted = Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
+
+/// A connection that speaks TLS.
+#[cfg(feature = "tls")]
+pub(crate) const TLS: Accepted = Accepted(&[Class::Tls], "SSL:Connection");
 
 /// A socket object: what the userdata's block holds, until it is collected.
 #[derive(Debug)]
@@ -96,9 +124,24 @@ impl Call<'_> {
         index: c_int,
         accepted: Accepted,
     ) -> Result<(&RefCell<Socket>, Class), Raise> {
-        self.any_socket(index)
+        let (socket, class) = self
+            .any_socket(index)
             .filter(|(_, class)| accepted.0.contains(class))
-            .ok_or_else(|| self.argument_error(index, format!("{} expected", accepted.1)))
+            .ok_or_else(|| self.class_error(index, accepted))?;
+        #[cfg(feature = "tls")]
+        if class == Class::Tls && socket.try_borrow_mut().is_err() {
+            // The program is called in the midst of the connection's handshake.
+            return Err(Raise::Message("the connection is in the midst of its handshake".into()));
+        }
+        Ok((socket, class))
+    }
+
+    fn class_error(&self, index: c_int, accepted: Accepted) -> Raise {
+        #[cfg(feature = "tls")]
+        if accepted.0 == TLS.0 {
+            return self.type_error(index, accepted.1);
+        }
+        self.argument_error(index, format!("{} expected", accepted.1))
     }
 
     /// A socket object of any class, and its class.
@@ -216,6 +259,10 @@ pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
 
 /// Closes a socket and wakes whoever waits for it.
 pub(crate) fn close(runtime: &Runtime, socket: &mut Socket) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = socket.tls.take() {
+        tls.end(socket.descriptor.as_ref());
+    }
     // What has arrived for a task that waits for more is handed to it as its partial result.
     if !runtime.is_awaited(socket, Direction::Read) {
         socket.buffer.clear();
