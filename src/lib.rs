@@ -9,6 +9,8 @@ pub mod net;
 pub mod reactor;
 pub mod runtime;
 pub mod scheduler;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(feature = "bindings")]
 mod bindings;
@@ -49,4 +51,10 @@ modules! {
     cosock_socket_unix => "cosock.socket.unix",
     cosock_socket_url => "cosock.socket.url",
     cosock_timers => "cosock.timers",
+}
+
+#[cfg(all(feature = "bindings", feature = "tls"))]
+modules! {
+    cosock_ssl => "cosock.ssl",
+    cosock_ssl_config => "cosock.ssl.config",
 }

@@ -65,6 +65,18 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.unix.stream", include_str!("lua/socket/unix/stream.lua")),
     ("cosock.socket.upload", include_str!("lua/socket/upload.lua")),
     ("cosock.socket.url", include_str!("lua/socket/url.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl", include_str!("lua/ssl.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.certificate", include_str!("lua/ssl/certificate.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.config", include_str!("lua/ssl/config.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.connection", include_str!("lua/ssl/connection.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.context", include_str!("lua/ssl/context.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.decisions", include_str!("lua/ssl/decisions.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
     ("cosock.tracebacks", include_str!("lua/tracebacks.lua")),

@@ -218,6 +218,13 @@ impl Call<'_> {
         unsafe { ffi::lua_toboolean(self.state, index) != 0 }
     }
 
+    /// How many arguments there are.
+    #[cfg(feature = "tls")]
+    pub(crate) fn argument_count(&self) -> c_int {
+        // SAFETY: nothing but the arguments is on the stack while a body runs.
+        unsafe { ffi::lua_gettop(self.state) }
+    }
+
     /// An argument that is a number, or a string that reads as one.
     pub(crate) fn number(&self, index: c_int) -> Result<f64, Raise> {
         self.maybe_number(index).ok_or_else(|| self.type_error(index, "number"))
@@ -344,6 +351,8 @@ impl Call<'_> {
         let message = match raise {
             Raise::Message(text) => text,
             Raise::Argument { index, detail } => self.argument_message(index, &detail).into(),
+            #[cfg(feature = "tls")]
+            Raise::Top => return,
         };
         // SAFETY: there is room for two values.
         unsafe {

@@ -37,6 +37,8 @@ pub(crate) struct Context {
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::State,
 }
 
 /// Where a task's things are in memory.
@@ -73,7 +75,11 @@ pub(crate) const OUTSIDE: &str = "attempt to yield from outside a coroutine: onl
      (see cosock.spawn and cosock.run)";
 
 impl Context {
-    pub(super) fn new(runtime: Runtime, metatables: Metatables) -> Self {
+    pub(super) fn new(
+        runtime: Runtime,
+        metatables: Metatables,
+        #[cfg(feature = "tls")] tls: super::tls::State,
+    ) -> Self {
         Context {
             runtime: Rc::new(runtime),
             metatables,
@@ -84,6 +90,8 @@ impl Context {
             #[cfg(feature = "lua51")]
             set_level: super::coroutine::set_level(),
             lookups: RefCell::default(),
+            #[cfg(feature = "tls")]
+            tls,
             spare: Cell::default(),
         }
     }

@@ -22,6 +22,8 @@ mod serial;
 mod stream;
 mod task;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod unix;
 mod value;
@@ -85,6 +87,8 @@ const GROUPS: &[(&str, &[&[Function]])] = &[
             &[option::setter(UNIX_DATAGRAM)],
         ],
     ),
+    #[cfg(feature = "tls")]
+    ("tls", tls::FUNCTIONS),
     ("serial", &[serial::FUNCTIONS, &common::functions(SERIAL), &stream::functions(serial::CLIENT)]),
 ];
 
@@ -101,12 +105,20 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
     let mut tables = Vec::new();
-    for (class, entry) in Class::ALL.into_iter().zip(&mut metatables.0) {
+    for (&class, entry) in Class::ALL.iter().zip(&mut metatables.0) {
         let table = lua.create_table()?;
         *entry = (table.to_pointer(), reference(lua, &table)?);
         tables.push((class, table));
     }
-    let context = new_context(lua, Context::new(runtime, metatables))?;
+    #[cfg(feature = "tls")]
+    let (tls, prepared) = tls::prepare(lua)?;
+    let context = Context::new(
+        runtime,
+        metatables,
+        #[cfg(feature = "tls")]
+        tls,
+    );
+    let context = new_context(lua, context)?;
 
     let native = lua.create_table()?;
     // SAFETY: the function is fine with any upvalues; it has none, so that it is the same wherever it is pushed.
@@ -121,6 +133,9 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
         }
         native.set(name, group)?;
     }
+
+    #[cfg(feature = "tls")]
+    tls::install(lua, &context, prepared, &native.get("tls")?)?;
 
     let classes = lua.create_table()?;
     for (class, metatable) in tables {
@@ -167,14 +182,23 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     metatable.set("__tostring", tostring)?;
     metatable.set("__gc", collect)?;
     metatable.set("__metatable", shown)?;
+    #[cfg(feature = "tls")]
+    if class == Class::Tls {
+        // The embedded Lua adds what closes a connection at the end of its scope.
+        native.get::<Table>("tls")?.set("metatable", metatable)?;
+    }
     Ok(methods)
 }
 
-/// Keeps a table alive as long as the state, and returns the registry's reference to it.
-fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
+/// Keeps a value alive as long as the state, and returns the registry's reference to it.
+fn reference(lua: &Lua, value: impl IntoLua) -> Result<c_int> {
     let mut reference = 0;
-    // SAFETY: the table is on the stack, and `luaL_ref` takes it off.
-    unsafe { lua.exec_raw::<()>(table, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))? };
+    // SAFETY: the value is on the stack, and `luaL_ref` takes it off.
+    unsafe {
+        lua.exec_raw::<()>(value.into_lua(lua)?, |state| {
+            reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+        })?
+    };
     Ok(reference)
 }
 

@@ -57,18 +57,18 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// As LuaSocket: three values, of which two are nil.
-fn succeeded(value: impl Into<Value>) -> Values {
+pub(super) fn succeeded(value: impl Into<Value>) -> Values {
     one(value).and(Value::Nil).and(Value::Nil)
 }
 
 /// An answer that lies in the socket's buffer.
-fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
+pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
     Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
 }
 
 /// The pattern in argument 2, with its limit in argument 4; `None` if the prefix is all that is wanted.
-fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
+pub(super) fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
     let invalid = || call.argument_error(2, "invalid receive pattern");
     // How much may come at most, as the prefix counts. LuaSocket ignores that argument: only what can be
     // meant as a number counts.
@@ -131,7 +131,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// The bytes from `i` to `j` as `string.sub` counts them: from 1, negative ones from the end.
-fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
+pub(super) fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
     let length = length as f64;
     let from_start = |index: f64| {
         if index < 0.0 { index.trunc() + length + 1.0 } else { index.trunc() }
@@ -146,14 +146,14 @@ fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
 }
 
 /// `getstats(socket)`: bytes received, bytes sent, age in seconds.
-fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let statistics = socket.borrow().statistics;
     Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
 }
 
 /// `setstats(socket, received, sent, age)`: 1.
-fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let statistics = &mut socket.borrow_mut().statistics;
     statistics.received = call.number_or(2, statistics.received)?.trunc();

@@ -14,15 +14,15 @@ use super::socket::{Failure, Socket};
 use crate::scheduler::Direction;
 
 /// How many system calls one attempt makes before it lets others run.
-const CALLS_IN_A_ROW: usize = 16;
+pub(crate) const CALLS_IN_A_ROW: usize = 16;
 /// The least and the most that is received at once behind bytes that wait already.
-const ROOM: Range<usize> = 8 * 1024..256 * 1024;
+pub(crate) const ROOM: Range<usize> = 8 * 1024..256 * 1024;
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
-const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 // Elsewhere the socket itself is told not to raise SIGPIPE, or the process ignores it.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
-const SEND_FLAGS: libc::c_int = 0;
+pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// Where a received answer lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
