@@ -37,7 +37,7 @@ function M.available(name)
     return true
   end
   for _, searcher in ipairs(package.searchers or package.loaders) do -- luacheck: ignore 143
-    if type(searcher(name or "socket")) == "function" then
+    if type((searcher(name or "socket"))) == "function" then -- a searcher may return nothing at all
       return true
     end
   end

@@ -18,10 +18,10 @@ pub(crate) const CALLS_IN_A_ROW: usize = 16;
 /// The least and the most that is received at once behind bytes that wait already.
 pub(crate) const ROOM: Range<usize> = 8 * 1024..256 * 1024;
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
 pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
-// Elsewhere the socket itself is told not to raise SIGPIPE, or the process ignores it.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+// There the socket itself is told not to raise SIGPIPE.
+#[cfg(any(target_os = "macos", target_os = "ios"))]
 pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// Where a received answer lies.
@@ -209,7 +209,7 @@ pub fn is_exhausted(text: &str) -> bool {
         .any(|&code| error::errno_text(code) == text)
 }
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     use rustix::net::SocketFlags;
     // One system call where socket2 needs two.
@@ -217,7 +217,7 @@ fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     Ok(accepted.into())
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+#[cfg(any(target_os = "macos", target_os = "ios"))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     let (accepted, _) = descriptor.accept()?;
     accepted.set_nonblocking(true)?;
