@@ -80,12 +80,15 @@ describe("twenty tasks", function()
     end)
   end)
 
-  --- How many descriptors the process has open; nil where the system does not tell.
+  --- How many descriptors the process has open; 0 where the system does not tell.
   local function descriptors()
-    local pipe = io.popen "ls /proc/$PPID/fd 2>/dev/null | wc -l"
-    local count = tonumber(pipe:read "*a")
-    pipe:close()
-    return count
+    local least = math.huge
+    for _ = 1, 5 do -- the pipe itself may count once or twice
+      local pipe = io.popen "ls /proc/$PPID/fd 2>/dev/null | wc -l"
+      least = math.min(least, tonumber(pipe:read "*a"))
+      pipe:close()
+    end
+    return least
   end
 
   it("leave nothing behind but what waits in the pool", function()
@@ -95,11 +98,12 @@ describe("twenty tasks", function()
         http.request(server:url("raw", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" .. index))
         http.request(server:url("redirect", 302, "/echo"))
         http.request(server:url "echo", "body")
-        pcall(http.request, { url = server:url "echo", sink = function() error "failed" end })
+        cosock.coroutine.pcall(http.request, { url = server:url "echo", sink = function() error "failed" end })
       end)
       http.POOL:close()
     end
     all()
+    collectgarbage()
     collectgarbage()
     local open, memory = descriptors(), collectgarbage "count"
     for _ = 1, 5 do
