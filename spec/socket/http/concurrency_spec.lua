@@ -73,7 +73,8 @@ describe("twenty tasks", function()
         elseif kind == 2 then
           assert.same({ nil, "connection refused" }, { http.request(("http://127.0.0.1:%d/"):format(refused)) })
         else
-          local _, err, partial = http.request(server:url("raw", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" .. index))
+          local bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n" .. index
+          local _, err, partial = http.request(server:url("raw", bytes))
           assert.same({ "closed", tostring(index) }, { err, partial })
         end
       end
