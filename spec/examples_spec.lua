@@ -3,11 +3,15 @@
 local mime = require "cosock.mime"
 local serial = require "cosock.socket.serial"
 local socket = require "cosock.socket"
+local http_servers = require "spec.support.http"
+local nginxes = require "spec.support.nginx"
 local peers = require "spec.support.peers"
 local process = require "spec.support.process"
 local servers = require "spec.support.servers"
 local terminal = require "spec.support.terminal"
 local unix_peers = require "spec.support.unix_peers"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 local PATIENCE = 20 -- seconds for an answer that comes at once unless something is wrong
 
@@ -120,6 +124,76 @@ describe("examples/port_scan.lua", function()
       assert.matches("^usage: ", output)
       assert.equal(1, status)
     end
+  end)
+end)
+
+describe("examples/download.lua", function()
+  local nginx, server, folder
+
+  setup(function()
+    nginx, server = nginxes.start(), servers.server()
+    folder = nginx.folder .. "/downloads"
+    os.execute("mkdir " .. folder)
+  end)
+
+  teardown(function()
+    nginx:stop()
+    server:stop()
+    process.stop_all()
+  end)
+
+  local function content(name)
+    local file = io.open(folder .. "/" .. name, "rb")
+    local text = file and file:read "*a"
+    if file then
+      file:close()
+    end
+    return text
+  end
+
+  it("fetches twenty files at a time, with a line for each", function()
+    local addresses = {}
+    for index = 1, 20 do
+      nginx:write(index .. ".txt", ("%d\n"):format(index):rep(10000))
+      addresses[index] = nginx:url(index .. ".txt")
+    end
+    local child = process.file("examples/download.lua", folder, unpack(addresses))
+    local output, status = child:finish()
+    for index = 1, 20 do
+      local text = ("%d\n"):format(index):rep(10000)
+      assert.equal(text, content(index .. ".txt"))
+      assert.matches(("[%d/20] %d.txt: %d bytes in "):format(index, index, #text), output, 1, true)
+    end
+    assert.matches("20 of 20 files", output, 1, true)
+    assert.equal(0, status)
+  end)
+
+  it("tells how far it is, and what failed", function()
+    local child = process.file("examples/download.lua", folder,
+      server:url("pause", 1.5, "HTTP/1.1 200 OK\r\nContent-Length: 5001\r\n\r\n" .. ("x"):rep(5000), "y") .. "/slow",
+      nginx:url "none.txt",
+      server:url("raw", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n01234") .. "/broken",
+      nginx:url "small.txt",
+      nginx:url "small.txt")
+    local output, status = child:finish()
+    assert.matches("%[1/5%] slow: [1-9]%d* bytes so far", output)
+    assert.matches("[1/5] slow: 5001 bytes in", output, 1, true)
+    assert.matches("[2/5] none.txt: failed after 153 bytes: HTTP/1.1 404 Not Found", output, 1, true)
+    assert.matches("[3/5] broken: failed after 5 bytes: closed", output, 1, true)
+    assert.matches("3 of 5 files", output, 1, true)
+    assert.equal(("x"):rep(5000) .. "y", content "slow")
+    assert.equal("a small file\n", content "small.txt")
+    assert.equal("a small file\n", content "2-small.txt")
+    assert.is_nil(content "none.txt")
+    assert.is_nil(content "broken")
+    assert.equal("01234", content "broken.part")
+    assert.equal(1, status)
+  end)
+
+  it("explains itself when it is told nothing", function()
+    local output, status = process.file("examples/download.lua", folder):finish()
+    assert.matches("^usage: ", output)
+    assert.equal(1, status)
   end)
 end)
 

@@ -195,7 +195,8 @@ describe("cosock.socket.http", function()
     end
     given.create = create
     assert.equal(1, (http.request(given)))
-    assert.same({ url = server:url("redirect", 302, "/echo"), headers = headers, proxy = false, create = create }, given)
+    local expected = { url = server:url("redirect", 302, "/echo"), headers = headers, proxy = false, create = create }
+    assert.same(expected, given)
     assert.same({ ["X-Name"] = "value" }, headers)
   end)
 
@@ -217,7 +218,8 @@ describe("cosock.socket.http", function()
         { "bad argument #1 to 'request' (string or table expected, got number)", 5 },
         { "bad argument #2 to 'request' (string expected, got table)", "http://host/", {} },
         { "bad argument #1 to 'request' (field 'url': string expected, got number)", { url = 5 } },
-        { "bad argument #1 to 'request' (field 'sink': function expected, got table)", { url = "http://h", sink = {} } },
+        { "bad argument #1 to 'request' (field 'sink': function expected, got table)",
+          { url = "http://h", sink = {} } },
         { "bad argument #1 to 'request' (field 'headers': table expected, got string)",
           { url = "http://h", headers = "x" } },
         { "bad argument #1 to 'request' (header 'x': string expected, got boolean)",

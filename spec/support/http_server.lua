@@ -99,7 +99,7 @@ function handlers.keep(client, request, bytes)
   return client:send(bytes)
 end
 
-function handlers.drop(client, request, bytes)
+function handlers.drop(client, _, bytes)
   client:send(bytes)
   read_head(client)
 end

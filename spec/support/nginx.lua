@@ -131,7 +131,7 @@ end
 
 --- Ends the server and removes its files.
 function Nginx:stop()
-  os.execute(("kill %d 2>/dev/null; rm -r %s"):format(self.pid, self.folder))
+  os.execute(("kill %d 2>/dev/null; rm -rf %s"):format(self.pid, self.folder))
 end
 
 return M

@@ -53,8 +53,8 @@ describe("the body of a reply", function()
       end)
 
       it("comes in chunks", function()
-        local bytes = HEAD .. "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0A;x=y\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"
-        local results, calls = fetch(bytes)
+        local chunks = "3\r\nabc\r\n0A;x=y\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"
+        local results, calls = fetch(HEAD .. "Transfer-Encoding: chunked\r\n\r\n" .. chunks)
         assert.same({ "abc", "0123456789", { "end" } }, calls)
         assert.same({ ["transfer-encoding"] = "chunked" }, results[3])
       end)

@@ -195,8 +195,8 @@ describe("a redirect", function()
       seen = {}
       http.schemes.https = {
         port = 443,
-        create = function(request)
-          seen[#seen + 1] = { verify = request.verify, cafile = request.cafile }
+        create = function(asked)
+          seen[#seen + 1] = { verify = asked.verify, cafile = asked.cafile }
           return socket.tcp
         end,
       }
