@@ -69,8 +69,9 @@ pub(crate) enum Place {
 }
 
 /// What a program reads when it waits where it cannot.
-pub(crate) const PLAIN_COROUTINE: &str = "attempt to wait in a coroutine that was made inside a task \
-     with the standard coroutine table; make it with require \"cosock.coroutine\" instead";
+pub(crate) const PLAIN_COROUTINE: &str = "attempt to wait in a coroutine from which the wait cannot reach the \
+     task: resume it with the functions of require \"cosock.coroutine\", not of the standard coroutine table, and \
+     not from within a C function";
 pub(crate) const OUTSIDE: &str = "attempt to yield from outside a coroutine: only a task can wait here \
      (see cosock.spawn and cosock.run)";
 

@@ -308,6 +308,10 @@ unsafe fn refusal(state: *mut lua_State, thread: *mut lua_State, own: c_int) -> 
         Status::Normal => Some(c"cannot resume normal coroutine"),
         #[cfg(any(feature = "lua51", feature = "luajit"))]
         _ => Some(c"cannot resume running coroutine"),
+        // These take a coroutine for dead whose function has nothing on its stack.
+        // SAFETY: likewise.
+        #[cfg(any(feature = "lua52", feature = "lua53"))]
+        _ if unsafe { ffi::lua_gettop(thread) } == 0 => Some(c"cannot resume dead coroutine"),
         #[cfg(not(any(feature = "lua51", feature = "luajit")))]
         _ => Some(c"cannot resume non-suspended coroutine"),
     }

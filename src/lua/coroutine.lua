@@ -39,8 +39,14 @@ M.close = nested.close
 M.wrap = nested.wrap or require "cosock.wrap"
 
 -- Lua 5.1: a protected call runs its function in a coroutine that the program knows nothing of.
-if protected.running then
-  M.running = protected.running
+local running = protected.running
+if running then
+  M.running = running
+
+  function M.status(thread)
+    local status = nested.status(thread)
+    return thread == running() and "running" or status
+  end
 end
 
 return M

@@ -70,17 +70,20 @@ local function enter(fn)
   return thread
 end
 
---- As `pcall`. The function may wait, and yield.
----@param fn function
----@param ... any
----@return boolean ok
----@return any ...
-function M.pcall(fn, ...)
-  if not can_wait(fn) then
-    return standard_pcall(fn, ...)
-  end
+local function call(fn, ...)
   local thread = enter(fn)
   return finish(thread, resume(thread, ...))
+end
+
+--- As `pcall`. The function may wait, and yield.
+---@param ... any  the function and its arguments
+---@return boolean ok
+---@return any ...
+function M.pcall(...)
+  if can_wait((...)) then
+    return call(...)
+  end
+  return standard_pcall(...)
 end
 
 --- Calls the handler with the error; with its own error in turn, if it raises one.
@@ -108,9 +111,9 @@ end
 ---@param handler fun(err: any): any
 ---@return boolean ok
 ---@return any ...  what `fn` returned, or what the handler returned for its error
-function M.xpcall(fn, handler, ...)
+function M.xpcall(fn, handler)
   if not can_wait(fn) then
-    return standard_xpcall(fn, handler, ...)
+    return standard_xpcall(fn, handler)
   end
   local thread = enter(fn)
   return settle(thread, handler, finish(thread, resume(thread)))
