@@ -13,6 +13,10 @@ PATH=$PATH:${HOME:-}/.cargo/bin
 # Newest first after 5.4, which is the one most people have.
 supported="lua5.4 lua5.5 lua5.3 lua5.2 lua5.1 luajit"
 
+# TLS=no leaves out what needs OpenSSL.
+cargo_options=()
+if [[ ${TLS:-yes} == no ]]; then cargo_options=(--no-default-features); fi
+
 die() {
     echo "${0##*/}: $*" >&2
     exit 1

@@ -1,9 +1,11 @@
 -- The programs in examples/: each is run as a user would run it.
 
+local mime = require "cosock.mime"
 local serial = require "cosock.socket.serial"
 local socket = require "cosock.socket"
 local peers = require "spec.support.peers"
 local process = require "spec.support.process"
+local servers = require "spec.support.servers"
 local terminal = require "spec.support.terminal"
 local unix_peers = require "spec.support.unix_peers"
 
@@ -291,5 +293,72 @@ describe("examples/unix_chat.lua", function()
     end
     assert.is_true(unix_peers.exists(path .. ".ann"))
     ann.child:stop()
+  end)
+end)
+
+describe("examples/send_mail.lua", function()
+  local server
+
+  setup(function()
+    server = servers.smtp()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  local function send(...)
+    return process.file("examples/send_mail.lua", "127.0.0.1:" .. server.port, "ann@example.org", ...):finish()
+  end
+
+  it("sends files that arrive as they are", function()
+    local bytes = {}
+    for byte = 0, 255 do
+      bytes[#bytes + 1] = string.char(byte)
+    end
+    local picture = table.concat(bytes):rep(1000) .. "."
+    server:write("picture one.jpg", picture)
+    server:write("empty", "")
+    local output, status =
+      send("bob@example.org", "Photos", server.directory .. "/picture one.jpg", server.directory .. "/empty")
+    assert.equal("sent to bob@example.org", (output:gsub("\n$", "")))
+    assert.equal(0, status)
+
+    local mail = server:mail()
+    assert.equal("ann@example.org", mail.from)
+    assert.equal("bob@example.org", mail.to)
+    local boundary = mail.text:match 'Content%-Type: multipart/mixed; boundary="([^"]+)"\r\n'
+    local parts = {}
+    for part in mail.text:gmatch("(.-)\r\n%-%-" .. boundary:gsub("%p", "%%%0")) do
+      local head, body = part:match "^%s*(.-)\r\n\r\n(.*)$"
+      parts[#parts + 1] = { head = head .. "\r\n", body = body }
+    end
+    assert.equal(4, #parts)
+    assert.matches("Subject: Photos\r\n", parts[1].head, 1, true)
+    assert.equal("2 file(s) attached.\r\n", mime.unqp(parts[2].body))
+    assert.matches('filename="picture one.jpg"\r\n', parts[3].head, 1, true)
+    assert.is_true(picture == mime.unb64(parts[3].body))
+    assert.matches('filename="empty"\r\n', parts[4].head, 1, true)
+    assert.equal("", parts[4].body)
+  end)
+
+  it("tells why a mail was not sent", function()
+    local output, status = send("nobody@example.org", "Photos", "README.md")
+    assert.equal("the mail was not sent: 550 nobody is here", (output:gsub("\n$", "")))
+    assert.equal(1, status)
+    output, status = send("bob@example.org", "Photos", "missing")
+    assert.equal("the mail was not sent: missing: No such file or directory", (output:gsub("\n$", "")))
+    assert.equal(1, status)
+    output, status = send("bob@example.org\r\nDATA", "Photos", "README.md")
+    assert.equal("the mail was not sent: invalid recipient: CR, LF and NUL are not allowed", (output:gsub("\n$", "")))
+    assert.equal(1, status)
+  end)
+
+  it("explains itself when it is told nothing or nonsense", function()
+    for _, words in ipairs { {}, { "127.0.0.1" }, { "here:25", "a", "b", "c" } } do
+      local output, status = process.file("examples/send_mail.lua", words[1], words[2], words[3], words[4]):finish()
+      assert.matches("^usage: ", output)
+      assert.equal(1, status)
+    end
   end)
 end)

@@ -219,6 +219,30 @@ impl Runtime {
         self.scheduler.borrow_mut().wait_for_any(task, [(source, direction)], Some(deadline));
     }
 
+    /// Parks `task` in the midst of an operation in the other direction until `socket` is ready in
+    /// `direction`, it is woken by [`Runtime::wake_watchers`], or `deadline` has passed.
+    ///
+    /// # Errors
+    /// As [`Runtime::wait_for_socket`].
+    pub fn wait_across(
+        &self,
+        task: TaskId,
+        socket: &mut Socket,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let source = self.watch_socket(socket, direction)?;
+        self.scheduler.borrow_mut().wait_across(task, source, direction, deadline);
+        Ok(())
+    }
+
+    /// Wakes whoever only looks at a socket.
+    pub fn wake_watchers(&self, socket: &Socket) {
+        if let Some(source) = socket.source {
+            self.scheduler.borrow_mut().wake_watchers(source);
+        }
+    }
+
     /// Sees to it that a socket's events in `direction` reach whoever waits for its source.
     ///
     /// # Errors

@@ -220,10 +220,11 @@ end
 
 --- Runs a scenario with LuaSocket and with ours, outside and inside a task.
 ---@param scenario fun(socket: any, record: table)
----@param name string?  the module that the scenario gets, as LuaSocket calls it; default "socket"
+---@param name string?  the module that the scenario gets, as LuaSocket calls it ("socket")
+---@param subject table?  compared in place of ours of that name
 ---@return string differences  one to a paragraph; empty when both did the same
-function M.differences(scenario, name)
-  local subject = require("cosock." .. (name or "socket"))
+function M.differences(scenario, name, subject)
+  subject = subject or require("cosock." .. (name or "socket"))
   local expected = transcript(M.luasocket(name), scenario, pcall)
   assert(#expected > 0, "the scenario recorded nothing")
   local found = differences(expected, transcript(subject, scenario, pcall), "outside a task")

@@ -1,4 +1,4 @@
---- Runs Lua programs as child processes, under the interpreter that runs the specs.
+--- Runs programs as child processes: Lua ones under the interpreter that runs the specs.
 --
 -- A child's output (both streams) is read line by line. Every wait has a bound: a child that lives
 -- longer than `LIFETIME` is killed, and whoever reads from it then sees the end of its output.
@@ -37,7 +37,11 @@ local function preamble()
   return ("package.path = %q package.cpath = %q io.stdout:setvbuf 'line'"):format(package.path, package.cpath)
 end
 
-local function start(words)
+--- Starts a program.
+---@param ... string|number  its name, and its arguments
+---@return table child
+function process.command(...)
+  local words = { ... }
   for index, word in ipairs(words) do
     words[index] = quote(tostring(word))
   end
@@ -56,12 +60,12 @@ local function temporary_file(text)
   return path
 end
 
---- Starts the program in the file `path` with the arguments that follow.
+--- Starts the Lua program in the file `path` with the arguments that follow.
 ---@param path string
 ---@param ... string|number
 ---@return table child
 function process.file(path, ...)
-  return start { interpreter(), "-e", preamble(), path, ... }
+  return process.command(interpreter(), "-e", preamble(), path, ...)
 end
 
 --- Starts a program given as text.
@@ -82,9 +86,9 @@ end
 ---@return table child
 function process.script_with_few_descriptors(descriptors, text, ...)
   local path = temporary_file(text)
-  local child = start {
-    "sh", "-c", 'ulimit -n "$0" && exec "$@"', descriptors, interpreter(), "-e", preamble(), path, ...,
-  }
+  local child = process.command(
+    "sh", "-c", 'ulimit -n "$0" && exec "$@"', descriptors, interpreter(), "-e", preamble(), path, ...
+  )
   child.temporary = path
   return child
 end

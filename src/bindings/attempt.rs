@@ -92,7 +92,7 @@ impl Call<'_> {
                 return Ok(Attempt::Again(Again::new(self.beginning(&socket.timeouts), false)));
             }
             if !runtime.may_proceed(task, socket, direction) {
-                return Ok(self.wait(task, socket, direction, began));
+                return Ok(self.wait(task, socket, direction, direction, began));
             }
         }
         if began.is_some() {
@@ -122,8 +122,8 @@ impl Call<'_> {
                 Ok(Attempt::Again(Again::new(began, true)))
             }
             (Err(Failure::Unannounced(direction)), _) => self.pause(place, socket, direction, began),
-            (Err(Failure::Blocked(direction)), Place::Task(task)) => {
-                Ok(self.wait(task, socket, direction, began))
+            (Err(Failure::Blocked(awaited)), Place::Task(task)) => {
+                Ok(self.wait(task, socket, direction, awaited, began))
             }
             (Err(Failure::Blocked(direction)), Place::Outside) => Ok(self.block(socket, direction, began)),
             (Err(Failure::Blocked(_)), Place::PlainCoroutine) => {
@@ -144,12 +144,14 @@ impl Call<'_> {
         }
     }
 
-    /// Parks the task, or fails because the time is up.
+    /// Parks the task, or fails because the time is up. What an operation waits for may be the other
+    /// direction.
     fn wait<T>(
         &self,
         task: TaskId,
         socket: &mut Socket,
         direction: Direction,
+        awaited: Direction,
         began: Option<f64>,
     ) -> Attempt<T> {
         // Between two waits the time may begin anew (see `Timeouts`), but not after one that failed;
@@ -164,7 +166,12 @@ impl Call<'_> {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = earlier(deadline, socket.next_address_due());
         self.context.set_socket(task, socket);
-        match self.context.runtime.wait_for_socket(task, socket, direction, deadline) {
+        let parked = if awaited == direction {
+            self.context.runtime.wait_for_socket(task, socket, direction, deadline)
+        } else {
+            self.context.runtime.wait_across(task, socket, awaited, deadline)
+        };
+        match parked {
             Ok(()) => Attempt::Again(Again::new(began, false)),
             Err(error) => {
                 self.end_turn(Place::Task(task), socket);

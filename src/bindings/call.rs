@@ -207,10 +207,22 @@ impl Call<'_> {
         self.kind(index) <= ffi::LUA_TNIL
     }
 
+    /// Whether an argument is a number, and no string that reads as one.
+    pub(crate) fn is_number(&self, index: c_int) -> bool {
+        self.kind(index) == ffi::LUA_TNUMBER
+    }
+
     /// An argument's truth.
     pub(crate) fn truth(&self, index: c_int) -> bool {
         // SAFETY: any index is acceptable.
         unsafe { ffi::lua_toboolean(self.state, index) != 0 }
+    }
+
+    /// How many arguments there are.
+    #[cfg(feature = "tls")]
+    pub(crate) fn argument_count(&self) -> c_int {
+        // SAFETY: nothing but the arguments is on the stack while a body runs.
+        unsafe { ffi::lua_gettop(self.state) }
     }
 
     /// An argument that is a number, or a string that reads as one.
@@ -339,6 +351,8 @@ impl Call<'_> {
         let message = match raise {
             Raise::Message(text) => text,
             Raise::Argument { index, detail } => self.argument_message(index, &detail).into(),
+            #[cfg(feature = "tls")]
+            Raise::Top => return,
         };
         // SAFETY: there is room for two values.
         unsafe {

@@ -39,13 +39,13 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// `dirty(socket)`: whether received bytes wait in the buffer.
-fn dirty(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn dirty(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
-    Ok(one(!socket.borrow().buffer.is_empty()))
+    Ok(one(socket.borrow().has_received()))
 }
 
 /// `getfd(socket)`: the descriptor, -1 if there is none.
-fn get_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn get_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     Ok(one(socket.borrow().number()))
 }
@@ -90,7 +90,7 @@ fn name(address: std::io::Result<std::net::SocketAddr>, family: Family) -> Value
 }
 
 /// `settimeout(socket, seconds, mode)`: 1.
-fn set_timeout(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn set_timeout(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let seconds = call.number_or(2, -1.0)?;
     let mode = if call.is_absent(3) { b"b" } else { call.string(3)? };

@@ -2,11 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::c_int;
 use std::ptr;
 use std::rc::Rc;
 
-use mlua::ffi::{self, lua_State};
+use mlua::ffi::lua_State;
+use rustc_hash::FxHashSet;
 
 use super::call::Call;
 use super::dns::Answer;
@@ -23,14 +23,22 @@ pub(crate) struct Context {
     pub(super) metatables: Metatables,
     /// Where every task's things are, by task id.
     whereabouts: RefCell<Vec<Whereabouts>>,
+    /// The coroutine of the running task that can wait now: its own, or one inside that through which
+    /// waits pass outward (see `coroutine`).
+    pub(super) active: Cell<*mut lua_State>,
+    /// The coroutines that have a link (see `coroutine`), and perhaps some that were collected.
+    pub(super) linked: RefCell<FxHashSet<*mut lua_State>>,
     /// The coroutine in which the loop runs.
     loop_thread: Cell<*mut lua_State>,
-    /// The registry's reference to the set of coroutines through which waits pass outward.
-    nested: c_int,
+    /// What Lua 5.1 offers to count the depth of coroutines.
+    #[cfg(feature = "lua51")]
+    pub(super) set_level: Option<super::coroutine::SetLevel>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::State,
 }
 
 /// Where a task's things are in memory.
@@ -67,14 +75,23 @@ pub(crate) const OUTSIDE: &str = "attempt to yield from outside a coroutine: onl
      (see cosock.spawn and cosock.run)";
 
 impl Context {
-    pub(super) fn new(runtime: Runtime, metatables: Metatables, nested: c_int) -> Self {
+    pub(super) fn new(
+        runtime: Runtime,
+        metatables: Metatables,
+        #[cfg(feature = "tls")] tls: super::tls::State,
+    ) -> Self {
         Context {
             runtime: Rc::new(runtime),
             metatables,
             whereabouts: RefCell::default(),
+            active: Cell::new(ptr::null_mut()),
+            linked: RefCell::default(),
             loop_thread: Cell::new(ptr::null_mut()),
-            nested,
+            #[cfg(feature = "lua51")]
+            set_level: super::coroutine::set_level(),
             lookups: RefCell::default(),
+            #[cfg(feature = "tls")]
+            tls,
             spare: Cell::default(),
         }
     }
@@ -111,6 +128,11 @@ impl Context {
         self.whereabouts.borrow().get(task.0).copied().unwrap_or(Whereabouts::NOWHERE)
     }
 
+    /// Says that the loop resumes this task next.
+    pub(super) fn activate(&self, task: TaskId) {
+        self.active.set(self.whereabouts(task).thread);
+    }
+
     /// Gives back the memory that many tasks took, when there are none left. Returns how many there
     /// were at a time.
     pub(super) fn forget_threads(&self) -> usize {
@@ -129,12 +151,10 @@ impl Call<'_> {
         let Some(task) = context.runtime.current() else {
             return Place::Outside;
         };
-        if context.whereabouts(task).thread == self.state() {
+        if context.active.get() == self.state() {
             Place::Task(task)
         } else if context.loop_thread.get() == self.state() {
             Place::Outside
-        } else if self.is_nested() {
-            Place::Task(task)
         } else {
             Place::PlainCoroutine
         }
@@ -146,21 +166,6 @@ impl Call<'_> {
             Place::Task(task) => Ok(task),
             Place::Outside => Err(Raise::Message(OUTSIDE.into())),
             Place::PlainCoroutine => Err(Raise::Message(PLAIN_COROUTINE.into())),
-        }
-    }
-
-    /// Whether this coroutine passes waits outward.
-    fn is_nested(&self) -> bool {
-        // SAFETY: the reference is to a table; three values are pushed and popped, and a raw look-up
-        // cannot fail.
-        unsafe {
-            let state = self.state();
-            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.context.nested.into());
-            ffi::lua_pushthread(state);
-            ffi::lua_rawget(state, -2);
-            let found = ffi::lua_toboolean(state, -1) != 0;
-            ffi::lua_pop(state, 2);
-            found
         }
     }
 }

@@ -9,6 +9,7 @@ mod call;
 mod common;
 mod connection;
 mod context;
+mod coroutine;
 mod datagram;
 mod dns;
 mod mime;
@@ -21,6 +22,8 @@ mod serial;
 mod stream;
 mod task;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
 mod unix;
 mod value;
@@ -84,6 +87,8 @@ const GROUPS: &[(&str, &[&[Function]])] = &[
             &[option::setter(UNIX_DATAGRAM)],
         ],
     ),
+    #[cfg(feature = "tls")]
+    ("tls", tls::FUNCTIONS),
     ("serial", &[serial::FUNCTIONS, &common::functions(SERIAL), &stream::functions(serial::CLIENT)]),
 ];
 
@@ -98,22 +103,27 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     ignore_sigpipe();
 
-    let nested = lua.create_table()?;
-    nested.set_metatable(Some(lua.create_table_from([("__mode", "k")])?))?;
-
     let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
     let mut tables = Vec::new();
-    for (class, entry) in Class::ALL.into_iter().zip(&mut metatables.0) {
+    for (&class, entry) in Class::ALL.iter().zip(&mut metatables.0) {
         let table = lua.create_table()?;
         *entry = (table.to_pointer(), reference(lua, &table)?);
         tables.push((class, table));
     }
-    let context = new_context(lua, Context::new(runtime, metatables, reference(lua, &nested)?))?;
+    #[cfg(feature = "tls")]
+    let (tls, prepared) = tls::prepare(lua)?;
+    let context = Context::new(
+        runtime,
+        metatables,
+        #[cfg(feature = "tls")]
+        tls,
+    );
+    let context = new_context(lua, context)?;
 
     let native = lua.create_table()?;
-    native.set("nested", nested)?;
     // SAFETY: the function is fine with any upvalues; it has none, so that it is the same wherever it is pushed.
     native.set("park", unsafe { lua.create_c_function(waiting::park)? })?;
+    native.set("coroutine", coroutine::functions(lua, &context)?)?;
     native.set("waits", waiting::ENTRY.is_some())?;
     native.set("datagram_size", datagram::DATAGRAM_SIZE)?;
     for &(name, lists) in GROUPS {
@@ -123,6 +133,9 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
         }
         native.set(name, group)?;
     }
+
+    #[cfg(feature = "tls")]
+    tls::install(lua, &context, prepared, &native.get("tls")?)?;
 
     let classes = lua.create_table()?;
     for (class, metatable) in tables {
@@ -169,14 +182,23 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     metatable.set("__tostring", tostring)?;
     metatable.set("__gc", collect)?;
     metatable.set("__metatable", shown)?;
+    #[cfg(feature = "tls")]
+    if class == Class::Tls {
+        // The embedded Lua adds what closes a connection at the end of its scope.
+        native.get::<Table>("tls")?.set("metatable", metatable)?;
+    }
     Ok(methods)
 }
 
-/// Keeps a table alive as long as the state, and returns the registry's reference to it.
-fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
+/// Keeps a value alive as long as the state, and returns the registry's reference to it.
+fn reference(lua: &Lua, value: impl IntoLua) -> Result<c_int> {
     let mut reference = 0;
-    // SAFETY: the table is on the stack, and `luaL_ref` takes it off.
-    unsafe { lua.exec_raw::<()>(table, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))? };
+    // SAFETY: the value is on the stack, and `luaL_ref` takes it off.
+    unsafe {
+        lua.exec_raw::<()>(value.into_lua(lua)?, |state| {
+            reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+        })?
+    };
     Ok(reference)
 }
 

@@ -31,11 +31,13 @@ pub(crate) enum Class {
     UnixDatagramUnconnected,
     UnixDatagramConnected,
     SerialClient,
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 impl Class {
     /// Every class, each at the index that is its number.
-    pub(super) const ALL: [Class; 11] = [
+    pub(super) const ALL: &'static [Class] = &[
         Class::TcpMaster,
         Class::TcpClient,
         Class::TcpServer,
@@ -47,6 +49,8 @@ impl Class {
         Class::UnixDatagramUnconnected,
         Class::UnixDatagramConnected,
         Class::SerialClient,
+        #[cfg(feature = "tls")]
+        Class::Tls,
     ];
 
     /// The name: what `tostring` and the field `class` show.
@@ -63,6 +67,8 @@ impl Class {
             Class::UnixDatagramUnconnected => "unixdgram{unconnected}",
             Class::UnixDatagramConnected => "unixdgram{connected}",
             Class::SerialClient => "serial{client}",
+            #[cfg(feature = "tls")]
+            Class::Tls => "SSL:Connection",
         }
     }
 
@@ -76,6 +82,8 @@ impl Class {
             }
             Class::UnixDatagramUnconnected | Class::UnixDatagramConnected => &UNIX_DATAGRAM_FAMILY,
             Class::SerialClient => &SERIAL_FAMILY,
+            #[cfg(feature = "tls")]
+            Class::Tls => &TLS_FAMILY,
         }
     }
 
@@ -110,6 +118,8 @@ const UNIX_DATAGRAM_FAMILY: Family = Family {
     groups: &["unixdgram{any}", "select{able}"],
     kinds: Kinds::UNIX_DATAGRAM,
 };
+#[cfg(feature = "tls")]
+const TLS_FAMILY: Family = Family { name: "tls", groups: &[], kinds: Kinds::NONE };
 const SERIAL_FAMILY: Family = Family { name: "serial", groups: &["serial{any}"], kinds: Kinds::NONE };
 
 /// The classes whose objects a method accepts, and how errors name them.
@@ -129,6 +139,10 @@ pub(crate) const UNIX_DATAGRAM: Accepted =
     Accepted(&[Class::UnixDatagramUnconnected, Class::UnixDatagramConnected], "unixdgram{any}");
 /// Any serial object: there is one class only.
 pub(crate) const SERIAL: Accepted = Accepted(&[Class::SerialClient], "serial{any}");
+
+/// A connection that speaks TLS.
+#[cfg(feature = "tls")]
+pub(crate) const TLS: Accepted = Accepted(&[Class::Tls], "SSL:Connection");
 
 /// A socket object: what the userdata's block holds, until it is collected.
 #[derive(Debug)]
@@ -156,9 +170,24 @@ impl Call<'_> {
         index: c_int,
         accepted: Accepted,
     ) -> Result<(&RefCell<Socket>, Class), Raise> {
-        self.any_socket(index)
+        let (socket, class) = self
+            .any_socket(index)
             .filter(|(_, class)| accepted.0.contains(class))
-            .ok_or_else(|| self.argument_error(index, format!("{} expected", accepted.1)))
+            .ok_or_else(|| self.class_error(index, accepted))?;
+        #[cfg(feature = "tls")]
+        if class == Class::Tls && socket.try_borrow_mut().is_err() {
+            // The program is called in the midst of the connection's handshake.
+            return Err(Raise::Message("the connection is in the midst of its handshake".into()));
+        }
+        Ok((socket, class))
+    }
+
+    fn class_error(&self, index: c_int, accepted: Accepted) -> Raise {
+        #[cfg(feature = "tls")]
+        if accepted.0 == TLS.0 {
+            return self.type_error(index, accepted.1);
+        }
+        self.argument_error(index, format!("{} expected", accepted.1))
     }
 
     /// A socket object of any class, and its class.
@@ -276,6 +305,10 @@ pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
 
 /// Closes a socket and wakes whoever waits for it.
 pub(crate) fn close(runtime: &Runtime, socket: &mut Socket) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = socket.tls.take() {
+        tls.end(socket.descriptor.as_ref());
+    }
     // What has arrived for a task that waits for more is handed to it as its partial result.
     if !runtime.is_awaited(socket, Direction::Read) {
         socket.buffer.clear();

@@ -19,7 +19,7 @@ pub(super) const fn functions(client: Accepted) -> [Function; 4] {
     ]
 }
 
-/// `receive(socket, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
+/// `receive(socket, pattern, prefix, most, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
@@ -57,21 +57,26 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// As LuaSocket: three values, of which two are nil.
-fn succeeded(value: impl Into<Value>) -> Values {
+pub(super) fn succeeded(value: impl Into<Value>) -> Values {
     one(value).and(Value::Nil).and(Value::Nil)
 }
 
 /// An answer that lies in the socket's buffer.
-fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
+pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
     Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
 }
 
-/// The pattern in argument 2; `None` if the prefix is all that is wanted.
-fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
+/// The pattern in argument 2, with its limit in argument 4; `None` if the prefix is all that is wanted.
+pub(super) fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
     let invalid = || call.argument_error(2, "invalid receive pattern");
+    // How much may come at most, as the prefix counts. LuaSocket ignores that argument: only what can be
+    // meant as a number counts.
+    let most = if call.is_number(4) { call.maybe_number(4) } else { None };
+    let most = most.filter(|most| !most.is_nan()).map(|most| (most as usize).saturating_sub(prefix_length));
+    let line = most.map_or(Pattern::Line, Pattern::LineUpTo);
     if call.is_absent(2) {
-        return Ok(Some(Pattern::Line));
+        return Ok(Some(line));
     }
     if let Some(number) = call.maybe_number(2) {
         // Cut to a whole number; NaN and negative ones are no count.
@@ -82,11 +87,15 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
         return Ok(match wanted.checked_sub(prefix_length) {
             None => None,
             Some(0) if prefix_length > 0 => None,
-            Some(count) => Some(Pattern::Exactly(count)),
+            // Nothing at all is a question whether there is something.
+            Some(count) => Some(match most {
+                Some(most) if count > 0 && most > count => Pattern::Between { least: count, most },
+                _ => Pattern::Exactly(count),
+            }),
         });
     }
     match call.string(2)? {
-        [b'*', b'l', ..] => Ok(Some(Pattern::Line)),
+        [b'*', b'l', ..] => Ok(Some(line)),
         [b'*', b'a', ..] => Ok(Some(Pattern::All)),
         _ => Err(invalid()),
     }
@@ -122,7 +131,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// The bytes from `i` to `j` as `string.sub` counts them: from 1, negative ones from the end.
-fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
+pub(super) fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
     let length = length as f64;
     let from_start = |index: f64| {
         if index < 0.0 { index.trunc() + length + 1.0 } else { index.trunc() }
@@ -137,14 +146,14 @@ fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
 }
 
 /// `getstats(socket)`: bytes received, bytes sent, age in seconds.
-fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let statistics = socket.borrow().statistics;
     Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
 }
 
 /// `setstats(socket, received, sent, age)`: 1.
-fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let statistics = &mut socket.borrow_mut().statistics;
     statistics.received = call.number_or(2, statistics.received)?.trunc();

@@ -93,6 +93,9 @@ pub struct Socket {
     pub drained: bool,
     /// A connection attempt under way.
     pub connecting: Option<Box<Connecting>>,
+    /// What there is besides if it speaks TLS.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Box<crate::tls::connection::Connection>>,
 }
 
 impl Socket {
@@ -108,7 +111,18 @@ impl Socket {
             buffer: ReceiveBuffer::default(),
             drained: false,
             connecting: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    /// Whether something has been received that the program has not asked for yet.
+    pub fn has_received(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if self.tls.as_ref().is_some_and(|tls| tls.has_received()) {
+            return true;
+        }
+        !self.buffer.is_empty()
     }
 
     /// The descriptor's number, -1 if there is none.

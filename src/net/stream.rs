@@ -8,21 +8,21 @@ use socket2::Socket as Descriptor;
 
 use super::address::Family;
 use super::buffer::{Found, Pattern};
-use super::error::{self, CLOSED};
+use super::error::{self, CLOSED, LINE_TOO_LONG};
 use super::serial;
 use super::socket::{Failure, Socket};
 use crate::scheduler::Direction;
 
 /// How many system calls one attempt makes before it lets others run.
-const CALLS_IN_A_ROW: usize = 16;
+pub(crate) const CALLS_IN_A_ROW: usize = 16;
 /// The least and the most that is received at once behind bytes that wait already.
-const ROOM: Range<usize> = 8 * 1024..256 * 1024;
+pub(crate) const ROOM: Range<usize> = 8 * 1024..256 * 1024;
 
 #[cfg(not(any(target_os = "macos", target_os = "ios")))]
-const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
 // There the socket itself is told not to raise SIGPIPE.
 #[cfg(any(target_os = "macos", target_os = "ios"))]
-const SEND_FLAGS: libc::c_int = 0;
+pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// Where a received answer lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +50,12 @@ impl Socket {
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
         let is_device = self.family == Family::Device;
         for _ in 0..CALLS_IN_A_ROW {
-            if !self.buffer.is_empty()
-                && let Some(found) = self.buffer.find(pattern)
-            {
-                return Ok(Received::InBuffer(found));
+            if !self.buffer.is_empty() {
+                if let Some(found) = self.buffer.find(pattern) {
+                    return Ok(Received::InBuffer(found));
+                } else if pattern.is_exceeded_by(self.buffer.len()) {
+                    return Err(LINE_TOO_LONG.into());
+                }
             }
             let Some(descriptor) = &self.descriptor else {
                 return Err(CLOSED.into());
@@ -66,7 +68,8 @@ impl Socket {
             } else {
                 let wanted = match pattern {
                     Pattern::Exactly(count) => count - self.buffer.len(),
-                    Pattern::Line => 0,
+                    Pattern::Between { most, .. } => most - self.buffer.len(),
+                    Pattern::Line | Pattern::LineUpTo(_) => 0,
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);

@@ -261,6 +261,19 @@ impl Scheduler {
         }
     }
 
+    /// Parks a task in the midst of an operation on `source` until that is ready in the other
+    /// direction: `direction`. The task only looks there, and keeps, or gets, the turn in its own.
+    pub fn wait_across(
+        &mut self,
+        task: TaskId,
+        source: SourceId,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) {
+        self.wait_for_any(task, [(source, direction)], deadline);
+        self.give_turn(task, source, direction.opposite());
+    }
+
     /// Parks a task until it is woken by [`Scheduler::wake`] or `deadline` has passed.
     pub fn park(&mut self, task: TaskId, deadline: Option<Instant>) {
         self.end_waits(task);
@@ -353,6 +366,22 @@ impl Scheduler {
             }
         }
         wanted
+    }
+
+    /// Wakes every task that only looks at `source`.
+    pub fn wake_watchers(&mut self, source: SourceId) {
+        for direction in [Direction::Read, Direction::Write] {
+            let mut next = self.source(source).and_then(|entry| entry.queue(direction).head());
+            while let Some(index) = next {
+                let wait = self.waits.get(index);
+                next = wait.next();
+                if !wait.exclusive {
+                    self.rouse(wait.task, Reason::Ready);
+                    // That ended all waits of the task, perhaps the next one too.
+                    next = self.source(source).and_then(|entry| entry.queue(direction).head());
+                }
+            }
+        }
     }
 
     /// Whether some task waits for `source` in `direction`.

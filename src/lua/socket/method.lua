@@ -17,18 +17,18 @@ local M = {}
 
 --- Makes the method that receives from a stream by a pattern, waiting until there is enough.
 ---@param try function
----@return fun(self: any, pattern?: string|integer, prefix?: string): string?, string?, string?
+---@return fun(self: any, pattern?: string|integer, prefix?: string, most?: integer): string?, string?, string?
 function M.receive(try)
   if native.waits then
     return try
   end
-  return function(self, pattern, prefix)
-    local data, err, partial, blocked = try(self, pattern, prefix)
+  return function(self, pattern, prefix, most)
+    local data, err, partial, blocked = try(self, pattern, prefix, most)
     while data == nil and err == nil do
       if not blocked then
         yield(PARK)
       end
-      data, err, partial, blocked = try(self, pattern, prefix, nil, partial)
+      data, err, partial, blocked = try(self, pattern, prefix, most, partial)
     end
     return data, err, partial
   end

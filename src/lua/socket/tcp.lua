@@ -25,8 +25,10 @@ end
 --- Receives by a pattern, waiting until there is enough.
 ---@param pattern? "*l"|"*a"|integer  a line (the default), everything up to the end, or so many bytes
 ---@param prefix? string  put in front of the result; a number of bytes counts it
+---@param most? integer  the most bytes that may come: a line with more is an error; with a number of bytes,
+---  what has arrived beyond it comes too. LuaSocket has no such argument.
 ---@return string? data
----@return string? error  "timeout", "closed", or the system's
+---@return string? error  "timeout", "closed", "line too long", or the system's
 ---@return string? partial  what has arrived, which will not come again
 M.receive = make.receive(tcp.receive)
 
