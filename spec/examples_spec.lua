@@ -131,7 +131,7 @@ describe("examples/download.lua", function()
   local nginx, server, folder
 
   setup(function()
-    nginx, server = nginxes.start(), servers.server()
+    nginx, server = nginxes.start(), http_servers.server()
     folder = nginx.folder .. "/downloads"
     os.execute("mkdir " .. folder)
   end)

@@ -123,11 +123,11 @@ unsafe fn run(
 ) -> Outcome {
     // SAFETY: as the caller vouches. There is always room for a few values.
     unsafe {
-        if ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(state, thread) {
-            if let Some(refusal) = refusal(state, thread, own) {
-                ffi::lua_pushstring(state, refusal.as_ptr());
-                return Outcome::Failed;
-            }
+        if (ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(state, thread))
+            && let Some(refusal) = refusal(state, thread, own)
+        {
+            ffi::lua_pushstring(state, refusal.as_ptr());
+            return Outcome::Failed;
         }
         if ffi::lua_checkstack(thread, arguments) == 0 {
             return too_many(state, c"too many arguments to resume");
