@@ -18,6 +18,10 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.link", include_str!("lua/link.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.ltn12", include_str!("lua/ltn12.lua")),
+    ("cosock.ltn12.filter", include_str!("lua/ltn12/filter.lua")),
+    ("cosock.ltn12.settings", include_str!("lua/ltn12/settings.lua")),
+    ("cosock.ltn12.sink", include_str!("lua/ltn12/sink.lua")),
+    ("cosock.ltn12.source", include_str!("lua/ltn12/source.lua")),
     ("cosock.luasocket", include_str!("lua/luasocket.lua")),
     ("cosock.luasocket.select", include_str!("lua/luasocket/select.lua")),
     ("cosock.luasocket.selection", include_str!("lua/luasocket/selection.lua")),
@@ -49,8 +53,10 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.http.redirect", include_str!("lua/socket/http/redirect.lua")),
     ("cosock.socket.http.request", include_str!("lua/socket/http/request.lua")),
     ("cosock.socket.http.settings", include_str!("lua/socket/http/settings.lua")),
+    ("cosock.socket.method", include_str!("lua/socket/method.lua")),
     ("cosock.socket.option", include_str!("lua/socket/option.lua")),
     ("cosock.socket.select", include_str!("lua/socket/select.lua")),
+    ("cosock.socket.serial", include_str!("lua/socket/serial.lua")),
     ("cosock.socket.single_line", include_str!("lua/socket/single_line.lua")),
     ("cosock.socket.smtp", include_str!("lua/socket/smtp.lua")),
     ("cosock.socket.smtp.message", include_str!("lua/socket/smtp/message.lua")),
@@ -58,8 +64,23 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.tcp", include_str!("lua/socket/tcp.lua")),
     ("cosock.socket.tp", include_str!("lua/socket/tp.lua")),
     ("cosock.socket.udp", include_str!("lua/socket/udp.lua")),
+    ("cosock.socket.unix", include_str!("lua/socket/unix.lua")),
+    ("cosock.socket.unix.datagram", include_str!("lua/socket/unix/datagram.lua")),
+    ("cosock.socket.unix.stream", include_str!("lua/socket/unix/stream.lua")),
     ("cosock.socket.upload", include_str!("lua/socket/upload.lua")),
     ("cosock.socket.url", include_str!("lua/socket/url.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl", include_str!("lua/ssl.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.certificate", include_str!("lua/ssl/certificate.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.config", include_str!("lua/ssl/config.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.connection", include_str!("lua/ssl/connection.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.context", include_str!("lua/ssl/context.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.decisions", include_str!("lua/ssl/decisions.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
     ("cosock.tracebacks", include_str!("lua/tracebacks.lua")),

@@ -52,6 +52,14 @@ function process.command(...)
   return child
 end
 
+local function temporary_file(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
 --- Starts the Lua program in the file `path` with the arguments that follow.
 ---@param path string
 ---@param ... string|number
@@ -65,11 +73,22 @@ end
 ---@param ... string|number  its arguments
 ---@return table child
 function process.script(text, ...)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
+  local path = temporary_file(text)
   local child = process.file(path, ...)
+  child.temporary = path
+  return child
+end
+
+--- Starts a program given as text that can have no more than so many descriptors.
+---@param descriptors integer
+---@param text string
+---@param ... string|number  its arguments
+---@return table child
+function process.script_with_few_descriptors(descriptors, text, ...)
+  local path = temporary_file(text)
+  local child = process.command(
+    "sh", "-c", 'ulimit -n "$0" && exec "$@"', descriptors, interpreter(), "-e", preamble(), path, ...
+  )
   child.temporary = path
   return child
 end

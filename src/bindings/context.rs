@@ -13,6 +13,7 @@ use super::dns::Answer;
 use super::object::Metatables;
 use super::value::Raise;
 use crate::net::resolver::Lookup;
+use crate::net::socket::Socket;
 use crate::runtime::Runtime;
 use crate::scheduler::TaskId;
 
@@ -20,8 +21,8 @@ use crate::scheduler::TaskId;
 pub(crate) struct Context {
     pub(crate) runtime: Rc<Runtime>,
     pub(super) metatables: Metatables,
-    /// The coroutine of every task, by task id: compared, never used.
-    threads: RefCell<Vec<*mut lua_State>>,
+    /// Where every task's things are, by task id.
+    whereabouts: RefCell<Vec<Whereabouts>>,
     /// The coroutine of the running task that can wait now: its own, or one inside that through which
     /// waits pass outward (see `coroutine`).
     pub(super) active: Cell<*mut lua_State>,
@@ -36,6 +37,21 @@ pub(crate) struct Context {
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::State,
+}
+
+/// Where a task's things are in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts {
+    /// Its coroutine, which lives as long as the task; null if there is no such task.
+    pub(super) thread: *mut lua_State,
+    /// The socket that it last waited for: an address, not to be followed.
+    pub(super) socket: *const Socket,
+}
+
+impl Whereabouts {
+    const NOWHERE: Self = Whereabouts { thread: ptr::null_mut(), socket: ptr::null() };
 }
 
 /// How large a buffer is kept, in bytes.
@@ -60,17 +76,23 @@ pub(crate) const OUTSIDE: &str = "attempt to yield from outside a coroutine: onl
      (see cosock.spawn and cosock.run)";
 
 impl Context {
-    pub(super) fn new(runtime: Runtime, metatables: Metatables) -> Self {
+    pub(super) fn new(
+        runtime: Runtime,
+        metatables: Metatables,
+        #[cfg(feature = "tls")] tls: super::tls::State,
+    ) -> Self {
         Context {
             runtime: Rc::new(runtime),
             metatables,
-            threads: RefCell::default(),
+            whereabouts: RefCell::default(),
             active: Cell::new(ptr::null_mut()),
             linked: RefCell::default(),
             loop_thread: Cell::new(ptr::null_mut()),
             #[cfg(feature = "lua51")]
             set_level: super::coroutine::set_level(),
             lookups: RefCell::default(),
+            #[cfg(feature = "tls")]
+            tls,
             spare: Cell::default(),
         }
     }
@@ -89,22 +111,33 @@ impl Context {
     }
 
     pub(super) fn set_thread(&self, task: TaskId, thread: *mut lua_State) {
-        let mut threads = self.threads.borrow_mut();
-        if threads.len() <= task.0 {
-            threads.resize(task.0 + 1, ptr::null_mut());
+        let mut whereabouts = self.whereabouts.borrow_mut();
+        if whereabouts.len() <= task.0 {
+            whereabouts.resize(task.0 + 1, Whereabouts::NOWHERE);
         }
-        threads[task.0] = thread;
+        whereabouts[task.0] = Whereabouts { thread, ..Whereabouts::NOWHERE };
+    }
+
+    /// Remembers where the socket is that a task waits for.
+    pub(super) fn set_socket(&self, task: TaskId, socket: &Socket) {
+        if let Some(whereabouts) = self.whereabouts.borrow_mut().get_mut(task.0) {
+            whereabouts.socket = socket;
+        }
+    }
+
+    pub(super) fn whereabouts(&self, task: TaskId) -> Whereabouts {
+        self.whereabouts.borrow().get(task.0).copied().unwrap_or(Whereabouts::NOWHERE)
     }
 
     /// Says that the loop resumes this task next.
     pub(super) fn activate(&self, task: TaskId) {
-        self.active.set(self.threads.borrow().get(task.0).copied().unwrap_or(ptr::null_mut()));
+        self.active.set(self.whereabouts(task).thread);
     }
 
     /// Gives back the memory that many tasks took, when there are none left. Returns how many there
     /// were at a time.
     pub(super) fn forget_threads(&self) -> usize {
-        self.threads.take().len()
+        self.whereabouts.take().len()
     }
 
     pub(super) fn set_loop_thread(&self, thread: *mut lua_State) {

@@ -123,11 +123,11 @@ unsafe fn run(
 ) -> Outcome {
     // SAFETY: as the caller vouches. There is always room for a few values.
     unsafe {
-        if ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(state, thread) {
-            if let Some(refusal) = refusal(state, thread, own) {
-                ffi::lua_pushstring(state, refusal.as_ptr());
-                return Outcome::Failed;
-            }
+        if (ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(state, thread))
+            && let Some(refusal) = refusal(state, thread, own)
+        {
+            ffi::lua_pushstring(state, refusal.as_ptr());
+            return Outcome::Failed;
         }
         if ffi::lua_checkstack(thread, arguments) == 0 {
             return too_many(state, c"too many arguments to resume");
@@ -508,17 +508,13 @@ unsafe fn no_thread(state: *mut lua_State) {
     unsafe {
         if cfg!(any(feature = "lua54", feature = "lua55")) {
             ffi::lua_pushstring(state, c"thread expected, got ".as_ptr());
-            let given = if ffi::lua_gettop(state) > 1 {
-                ffi::luaL_typename(state, 1)
-            } else {
-                c"no value".as_ptr()
-            };
+            let given =
+                if ffi::lua_gettop(state) > 1 { ffi::luaL_typename(state, 1) } else { c"no value".as_ptr() };
             ffi::lua_pushstring(state, given);
             ffi::lua_concat(state, 2);
             ffi::luaL_argerror(state, 1, ffi::lua_tostring(state, -1));
         }
-        let expected =
-            if cfg!(feature = "lua53") { c"thread expected" } else { c"coroutine expected" };
+        let expected = if cfg!(feature = "lua53") { c"thread expected" } else { c"coroutine expected" };
         ffi::luaL_argerror(state, 1, expected.as_ptr());
     }
 }

@@ -36,8 +36,8 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
         for position in 1..=call.array_length(argument) {
             let state = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
-                let socket = socket.borrow();
-                Some((socket.number(), !socket.buffer.is_empty()))
+                let socket = socket.try_borrow().ok()?;
+                Some((socket.number(), socket.has_received()))
             });
             match state {
                 Some((number, true)) if number >= 0 && direction == Direction::Read => {
@@ -82,7 +82,7 @@ fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
         for position in 1..=call.array_length(argument) {
             let watched = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
-                let socket = &mut *socket.borrow_mut();
+                let socket = &mut *socket.try_borrow_mut().ok()?;
                 socket.descriptor.is_some().then(|| call.context.runtime.watch_socket(socket, direction))
             });
             match watched {

@@ -73,6 +73,7 @@ fn next(call: &Call<'_>) -> Result<Values, Raise> {
         let most = call.context.forget_threads();
         return Ok(one(Value::Nil).and("finished").and(most));
     }
+    call.context.fetch_ahead();
     let what = match step {
         Step::Resume(task, reason) => {
             call.context.activate(task);

@@ -19,6 +19,9 @@ pub(crate) enum Raise {
     Argument { index: c_int, detail: Cow<'static, str> },
     /// Anything else.
     Message(Cow<'static, str>),
+    /// What is on top of the stack: an error of the program's own.
+    #[cfg(feature = "tls")]
+    Top,
 }
 
 /// A value for Lua.
@@ -41,8 +44,14 @@ pub(crate) enum Value {
     Buffered(Box<(Slice, usize)>),
     /// A copy of an argument.
     Argument(c_int),
+    /// The table that an object of TLS, argument 1, keeps.
+    #[cfg(feature = "tls")]
+    Kept,
     /// A new socket object.
     Socket(Class, Box<Socket>),
+    /// A new object of TLS that is no socket.
+    #[cfg(feature = "tls")]
+    Handle(Box<super::tls::Handle>),
     Table(Box<Table>),
 }
 
@@ -110,6 +119,10 @@ impl Value {
             match self {
                 Value::Nil => ffi::lua_pushnil(state),
                 Value::Argument(index) => ffi::lua_pushvalue(state, index),
+                #[cfg(feature = "tls")]
+                Value::Kept => {
+                    ffi::lua_getuservalue(state, 1);
+                }
                 Value::Scratch(slice) => {
                     let scratch = context.runtime.take_scratch();
                     slice.push(state, &scratch);
@@ -133,6 +146,8 @@ impl Value {
                 }
                 Value::Held(bytes) => push_bytes(state, &bytes),
                 Value::Socket(class, socket) => object::push(state, context, class, *socket),
+                #[cfg(feature = "tls")]
+                Value::Handle(handle) => super::tls::push(state, context, *handle),
                 Value::Table(table) => {
                     let Table { array, fields } = *table;
                     ffi::luaL_checkstack(state, 3, std::ptr::null());

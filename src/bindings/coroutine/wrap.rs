@@ -69,9 +69,7 @@ unsafe extern "C-unwind" fn go_on(state: *mut lua_State) -> c_int {
 /// As `call`.
 unsafe fn finish(state: *mut lua_State) -> c_int {
     // SAFETY: as the caller vouches; the loop passes at least two values if the first is false.
-    unsafe {
-        if ffi::lua_toboolean(state, 1) != 0 { ffi::lua_gettop(state) - 1 } else { fail(state) }
-    }
+    unsafe { if ffi::lua_toboolean(state, 1) != 0 { ffi::lua_gettop(state) - 1 } else { fail(state) } }
 }
 
 /// Raises the error on top of the stack as the interpreter's own `wrap` does: with the position of the

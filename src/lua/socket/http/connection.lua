@@ -7,6 +7,7 @@ local bodies = require "cosock.socket.http.body"
 local chunked = require "cosock.socket.http.chunked"
 local head = require "cosock.socket.http.head"
 local ltn12 = require "cosock.ltn12"
+local pcall = require "cosock.pcall"
 local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
 
@@ -235,6 +236,12 @@ function Connection:reuse(deadline, timeout)
   self:set_timeout(timeout)
 end
 
+--- Connects the socket.
+local function connect(self, host, port, timeout)
+  self.try(self:set_timeout(timeout))
+  self.try(self.c:connect(host, port))
+end
+
 local M = {}
 
 --- Opens a connection.
@@ -252,8 +259,14 @@ function M.open(host, port, create, timeout, deadline)
   self.try = socket.newtry(function()
     self:close()
   end)
-  self.try(self:set_timeout(timeout))
-  self.try(self.c:connect(host, port or 80))
+  local ok, err = pcall(connect, self, host, port or 80, timeout)
+  if not ok then
+    -- A socket that is many things in one, as for TLS, may have nothing to close yet.
+    if self.c.close then
+      self:close()
+    end
+    error(err, 0)
+  end
   return self
 end
 

@@ -58,6 +58,9 @@ function M.header_lines(headers)
       -- The value may be a secret.
       return nil, ("invalid header '%s' (no CR, LF or NUL)"):format(name)
     end
+    if type(value) == "number" and value % 1 == 0 then
+      value = ("%.0f"):format(value) -- a length that was computed may be a float
+    end
     parts[count + 1], parts[count + 2], parts[count + 3], parts[count + 4] =
       canonic[name] or name, ": ", value, "\r\n"
     count = count + 4
