@@ -581,6 +581,12 @@ describe("asyncify", function()
   end)
 
   if rawget(_G, "module") then
+    it("sets the global variables that LuaSocket's modules set, for asyncified modules alone", function()
+      local before = rawget(_G, "ltn12")
+      assert.equal(asyncify "ltn12", asyncify(module [[local loaded = require "ltn12" return ltn12 == loaded and ltn12]]))
+      assert.equal(before, rawget(_G, "ltn12"))
+    end)
+
     it("has module() and package.seeall", function()
       local name = fresh "old.style"
       local inner = module([[

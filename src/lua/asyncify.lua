@@ -121,6 +121,16 @@ local function begin(name, load)
   depths[name] = depth
 end
 
+--- Loads a module of ours.
+local function load_ours(name)
+  local module, sets_global = replacements.load(name)
+  loaded[name] = environments.own(module)
+  if sets_global then
+    environments.define(name, module)
+  end
+  return module
+end
+
 --- Requires a module.
 ---@param name string
 ---@param as string  the function's name in errors, which point to the caller of its caller
@@ -137,8 +147,7 @@ local function load(name, as)
   elseif module then
     return module
   elseif replacements.has(name) then
-    loaded[name] = environments.own(replacements.load(name, environment))
-    return loaded[name]
+    return load_ours(name)
   end
   local loader, extra = find(name)
   if not loader or getinfo(loader, "S").what == "C" then

@@ -21,17 +21,13 @@ local function change(at, key, value)
   rawset(at, key, value)
 end
 
---- A global table in which what our modules set is noted.
-local noting = setmetatable({}, {
-  __index = globals,
-  __newindex = function(_, key, value)
-    change(globals, key, value)
-  end,
-})
-
 --- What `require` calls for a module of ours.
 local function loader(name)
-  return replacements.load(name, noting)
+  local module, sets_global = replacements.load(name)
+  if sets_global then
+    change(globals, name, module)
+  end
+  return module
 end
 
 --- From now on `require "socket"`, `"ssl"` and the modules that belong to them give ours in the whole

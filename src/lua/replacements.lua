@@ -48,17 +48,15 @@ end
 
 --- Loads the module that stands for `name`.
 ---@param name string  one that we have
----@param globals table  where the program finds its global variables
 ---@return any module
-function M.load(name, globals)
+---@return boolean sets_global  whether the program expects it in a global variable of that name
+function M.load(name)
   local module = require(M.modules[name])
   local field = FIELDS[name]
   if field then
     require("cosock.luasocket")[field] = module
-  elseif GLOBALS[name] and globals.module then
-    globals[name] = module
   end
-  return module
+  return module, GLOBALS[name] and rawget(_G, "module") ~= nil or false
 end
 
 return M
