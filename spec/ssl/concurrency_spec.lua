@@ -4,7 +4,6 @@ local cosock = require "cosock"
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 local socket = require "cosock.socket"
-local ssl = require "cosock.ssl"
 local tls = require "spec.support.tls"
 
 local pack = peers.pack
