@@ -8,6 +8,7 @@ mod call;
 mod common;
 mod context;
 mod dns;
+mod headers;
 mod mime;
 mod object;
 mod option;
@@ -74,6 +75,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
                 common::STREAM_FUNCTIONS,
                 option::TCP_FUNCTIONS,
                 stream::FUNCTIONS,
+                headers::FUNCTIONS,
             ],
         ),
         ("udp", &[udp::FUNCTIONS, common::UDP_FUNCTIONS, option::UDP_FUNCTIONS]),

@@ -13,6 +13,7 @@ use crate::scheduler::Direction;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::waiting("receive", receive).with_strings(&[3]),
     Function::waiting("send", send).with_strings(&[2]),
+    Function::direct("is_quiet", is_quiet),
 ];
 
 const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
@@ -96,6 +97,14 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
         [b'*', b'a', ..] => Ok(Some(Pattern::All)),
         _ => Err(invalid()),
     }
+}
+
+/// `is_quiet(socket)`: whether it is open and nothing has arrived; nil if it is no socket of this kind.
+fn is_quiet(call: &Call<'_>) -> Result<Values, Raise> {
+    Ok(match call.socket(1, STREAM) {
+        Ok((socket, _)) => one(socket.borrow().is_quiet()),
+        Err(_) => one(Value::Nil),
+    })
 }
 
 /// `send(socket, data, i, j, began, sent)`: the index of the last byte, or `nil, error, index`.
