@@ -17,4 +17,12 @@ function M.count()
   return count
 end
 
+--- Counts them after what earlier specs left to the collector is gone, so that it does not go in the midst of this one.
+---@return integer
+function M.count_settled()
+  collectgarbage()
+  collectgarbage()
+  return M.count()
+end
+
 return M

@@ -424,7 +424,9 @@ unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
     unsafe {
         let thread = checked_thread(state);
         let status = status_of(state, thread, 1);
-        if status == Status::Running || status == Status::Normal {
+        // From Lua 5.5 on a coroutine may close itself.
+        let closes_itself = cfg!(feature = "lua55") && thread == state;
+        if !closes_itself && (status == Status::Running || status == Status::Normal) {
             ffi::luaL_where(state, 1);
             ffi::lua_pushstring(state, c"cannot close a ".as_ptr());
             ffi::lua_pushstring(state, status.name().as_ptr());

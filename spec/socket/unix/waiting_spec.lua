@@ -103,9 +103,7 @@ describe("tasks with unix streams", function()
       end
       peer:close()
     end
-    collectgarbage() -- what earlier specs left to it, so that it does not close that meanwhile
-    collectgarbage()
-    local before = descriptors.count()
+    local before = descriptors.count_settled()
     run.task(function()
       cosock.spawn(function()
         for _ = 1, CLIENTS do
