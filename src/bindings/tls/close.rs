@@ -26,8 +26,12 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
         && call.place() != Place::PlainCoroutine
     {
         if tls.is_established() {
-            // Whoever waits is told now, whatever becomes of the rest.
-            call.context.runtime.release_socket(socket);
+            // Whoever waits is told now, whatever becomes of the rest, and handed what has arrived.
+            let runtime = &call.context.runtime;
+            if !runtime.is_awaited(socket, Direction::Read) {
+                socket.buffer.clear();
+            }
+            runtime.release_socket(socket);
         }
         if began.is_none() {
             let timeouts = &mut socket.timeouts;
@@ -41,7 +45,9 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
             return Ok(again.values());
         }
     }
+    let for_those_who_waited = std::mem::take(&mut socket.buffer);
     object::close(&call.context.runtime, socket);
+    socket.buffer = for_those_who_waited;
     Ok(one(1))
 }
 
