@@ -13,6 +13,9 @@ local BETWEEN_LOOKS = "sleep 0.01"
 local COMMAND = [[timeout -s KILL %d sh -c 'echo "$$"; exec "$@"' sh %s 2>&1 </dev/null; echo "
 ended with $?"]]
 
+--- A setting that children find in their environment: `"NAME=value"`.
+process.environment = "LUA_SPECS=yes"
+
 local running = {}
 
 local Child = {}
@@ -42,7 +45,7 @@ end
 ---@param ... string|number
 ---@return table child
 function process.file(path, ...)
-  local words = { interpreter(), "-e", preamble(), path, ... }
+  local words = { "env", process.environment, interpreter(), "-e", preamble(), path, ... }
   for index, word in ipairs(words) do
     words[index] = quote(tostring(word))
   end
