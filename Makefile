@@ -1,6 +1,6 @@
 # The one entrance. The work is done by the scripts in script/, which read the variables below from the environment.
 #
-#   LUA       interpreter, as a command or a path; when empty: all that are found (build), the five we support (test),
+#   LUA       interpreter, as a command or a path; when empty: all that are found (build), the six we support (test),
 #             the newest one (run, demo, bench, install)
 #   FEATURES  further cargo features: vendored-openssl
 #   TLS       no: leave out what needs OpenSSL

@@ -26,6 +26,14 @@ has() {
     command -v "$1" >/dev/null
 }
 
+# What the code is compiled for as well, where Rust's library for it is installed, to see that it can be.
+other_systems="aarch64-apple-darwin x86_64-unknown-freebsd x86_64-unknown-netbsd"
+
+# has_rust_library TARGET
+has_rust_library() {
+    [[ -d $(rustc --print sysroot)/lib/rustlib/$1/lib ]]
+}
+
 # lua_name LUA: what the interpreter is, as one of $supported, whatever its command is called.
 lua_name() {
     local name

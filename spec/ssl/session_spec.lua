@@ -155,14 +155,11 @@ describe("SSLKEYLOGFILE", function()
 
   -- What is in the file after two programs have run, one after the other.
   local function written(path, version, setting)
-    local before = process.environment
-    process.environment = setting
     for _ = 1, 2 do
-      local child = process.script(PROGRAM, version)
+      local child = process.script_with(setting, PROGRAM, version)
       child:expect "^line$"
       child:finish()
     end
-    process.environment = before
     local file = io.open(path)
     local contents = file and file:read "*a"
     if file then

@@ -35,6 +35,17 @@ pub(crate) enum Attempt<T> {
     Again(Again),
 }
 
+impl<T> Attempt<T> {
+    /// The same with another result.
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Attempt::Done(value) => Attempt::Done(f(value)),
+            Attempt::Failed(text) => Attempt::Failed(text),
+            Attempt::Again(again) => Attempt::Again(again),
+        }
+    }
+}
+
 /// What to pass to the next attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Again {
@@ -47,7 +58,7 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    fn new(began: f64, blocked: bool) -> Self {
+    pub(super) fn new(began: f64, blocked: bool) -> Self {
         Again { began, blocked, progress: 0 }
     }
 
@@ -110,6 +121,7 @@ impl Call<'_> {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
                 Ok(Attempt::Again(Again::new(began, true)))
             }
+            (Err(Failure::Unannounced(direction)), _) => self.pause(place, socket, direction, began),
             (Err(Failure::Blocked(awaited)), Place::Task(task)) => {
                 Ok(self.wait(task, socket, direction, awaited, began))
             }
@@ -125,7 +137,7 @@ impl Call<'_> {
     }
 
     /// The operation is over: the next in line may go.
-    fn end_turn(&self, place: Place, socket: &Socket) {
+    pub(super) fn end_turn(&self, place: Place, socket: &Socket) {
         if let Place::Task(task) = place {
             self.context.runtime.scheduler.borrow_mut().release_turn(task);
             self.context.runtime.pass_on(socket);
@@ -153,6 +165,7 @@ impl Call<'_> {
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = earlier(deadline, socket.next_address_due());
+        self.context.set_socket(task, socket);
         let parked = if awaited == direction {
             self.context.runtime.wait_for_socket(task, socket, direction, deadline)
         } else {
@@ -168,6 +181,7 @@ impl Call<'_> {
     }
 
     /// Blocks the program, or fails because the time is up.
+    #[cold]
     fn block<T>(&self, socket: &Socket, direction: Direction, began: Option<f64>) -> Attempt<T> {
         let (began, limit) = self.limit(&socket.timeouts, began);
         if limit == Some(Duration::ZERO) {

@@ -207,6 +207,11 @@ impl Call<'_> {
         self.kind(index) <= ffi::LUA_TNIL
     }
 
+    /// Whether an argument is a number, and no string that reads as one.
+    pub(crate) fn is_number(&self, index: c_int) -> bool {
+        self.kind(index) == ffi::LUA_TNUMBER
+    }
+
     /// An argument's truth.
     pub(crate) fn truth(&self, index: c_int) -> bool {
         // SAFETY: any index is acceptable.
@@ -255,6 +260,11 @@ impl Call<'_> {
             let bytes = ffi::lua_tolstring(self.state, index, &mut length);
             Some(std::slice::from_raw_parts(bytes.cast(), length))
         }
+    }
+
+    /// An optional string: `None` if it is nil or missing.
+    pub(crate) fn optional_string(&self, index: c_int) -> Result<Option<&[u8]>, Raise> {
+        if self.is_absent(index) { Ok(None) } else { self.string(index).map(Some) }
     }
 
     /// A host or a service: a string up to its first NUL.
@@ -319,11 +329,13 @@ impl Call<'_> {
     }
 
     /// The error of a wrong argument.
+    #[cold]
     pub(crate) fn argument_error(&self, index: c_int, detail: impl Into<Cow<'static, str>>) -> Raise {
         Raise::Argument { index, detail: detail.into() }
     }
 
     /// The error of an argument of the wrong type.
+    #[cold]
     pub(crate) fn type_error(&self, index: c_int, expected: &str) -> Raise {
         // SAFETY: `lua_typename` knows every type and returns a constant string.
         let found = unsafe { CStr::from_ptr(ffi::lua_typename(self.state, self.kind(index))) };
@@ -334,6 +346,7 @@ impl Call<'_> {
     ///
     /// # Safety
     /// Nothing that needs dropping may be alive in the frames of this call but `raise`.
+    #[cold]
     unsafe fn push_error(&self, raise: Raise) {
         let message = match raise {
             Raise::Message(text) => text,

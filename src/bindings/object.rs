@@ -25,6 +25,12 @@ pub(crate) enum Class {
     TcpServer,
     UdpUnconnected,
     UdpConnected,
+    UnixStreamMaster,
+    UnixStreamClient,
+    UnixStreamServer,
+    UnixDatagramUnconnected,
+    UnixDatagramConnected,
+    SerialClient,
     #[cfg(feature = "tls")]
     Tls,
 }
@@ -37,6 +43,12 @@ impl Class {
         Class::TcpServer,
         Class::UdpUnconnected,
         Class::UdpConnected,
+        Class::UnixStreamMaster,
+        Class::UnixStreamClient,
+        Class::UnixStreamServer,
+        Class::UnixDatagramUnconnected,
+        Class::UnixDatagramConnected,
+        Class::SerialClient,
         #[cfg(feature = "tls")]
         Class::Tls,
     ];
@@ -49,40 +61,66 @@ impl Class {
             Class::TcpServer => "tcp{server}",
             Class::UdpUnconnected => "udp{unconnected}",
             Class::UdpConnected => "udp{connected}",
+            Class::UnixStreamMaster => "unixstream{master}",
+            Class::UnixStreamClient => "unixstream{client}",
+            Class::UnixStreamServer => "unixstream{server}",
+            Class::UnixDatagramUnconnected => "unixdgram{unconnected}",
+            Class::UnixDatagramConnected => "unixdgram{connected}",
+            Class::SerialClient => "serial{client}",
             #[cfg(feature = "tls")]
             Class::Tls => "SSL:Connection",
         }
     }
 
-    /// The name of its family, by which the embedded Lua finds its functions.
-    pub(super) fn family(self) -> &'static str {
+    /// The family it belongs to.
+    pub(super) fn family(self) -> &'static Family {
         match self {
-            Class::TcpMaster | Class::TcpClient | Class::TcpServer => "tcp",
-            Class::UdpUnconnected | Class::UdpConnected => "udp",
+            Class::TcpMaster | Class::TcpClient | Class::TcpServer => &TCP_FAMILY,
+            Class::UdpUnconnected | Class::UdpConnected => &UDP_FAMILY,
+            Class::UnixStreamMaster | Class::UnixStreamClient | Class::UnixStreamServer => {
+                &UNIX_STREAM_FAMILY
+            }
+            Class::UnixDatagramUnconnected | Class::UnixDatagramConnected => &UNIX_DATAGRAM_FAMILY,
+            Class::SerialClient => &SERIAL_FAMILY,
             #[cfg(feature = "tls")]
-            Class::Tls => "tls",
+            Class::Tls => &TLS_FAMILY,
         }
     }
 
-    /// The groups it belongs to, by the names that errors give them.
-    pub(super) fn groups(self) -> &'static [&'static str] {
-        match self.kinds() {
-            Kinds::TCP => &["tcp{any}"],
-            Kinds::UDP => &["udp{any}", "select{able}"],
-            _ => &[],
-        }
+    /// What an object becomes that listens.
+    pub(super) fn server(self) -> Class {
+        if self == Class::TcpMaster { Class::TcpServer } else { Class::UnixStreamServer }
     }
 
-    /// What kind of socket it is, as far as options are concerned.
-    pub(super) fn kinds(self) -> Kinds {
-        match self {
-            Class::TcpMaster | Class::TcpClient | Class::TcpServer => Kinds::TCP,
-            Class::UdpUnconnected | Class::UdpConnected => Kinds::UDP,
-            #[cfg(feature = "tls")]
-            Class::Tls => Kinds::NONE,
-        }
+    /// What an object is that one of this class accepted.
+    pub(super) fn client(self) -> Class {
+        if self == Class::TcpServer { Class::TcpClient } else { Class::UnixStreamClient }
     }
 }
+
+/// What the classes of a family have in common.
+#[derive(Debug)]
+pub(super) struct Family {
+    /// Its name, by which the embedded Lua finds its functions.
+    pub(super) name: &'static str,
+    /// The groups its classes belong to, by the names that errors give them.
+    pub(super) groups: &'static [&'static str],
+    /// What kind of socket they are, as far as options are concerned.
+    pub(super) kinds: Kinds,
+}
+
+const TCP_FAMILY: Family = Family { name: "tcp", groups: &["tcp{any}"], kinds: Kinds::TCP };
+const UDP_FAMILY: Family = Family { name: "udp", groups: &["udp{any}", "select{able}"], kinds: Kinds::UDP };
+const UNIX_STREAM_FAMILY: Family =
+    Family { name: "unix_stream", groups: &["unixstream{any}"], kinds: Kinds::UNIX_STREAM };
+const UNIX_DATAGRAM_FAMILY: Family = Family {
+    name: "unix_datagram",
+    groups: &["unixdgram{any}", "select{able}"],
+    kinds: Kinds::UNIX_DATAGRAM,
+};
+#[cfg(feature = "tls")]
+const TLS_FAMILY: Family = Family { name: "tls", groups: &[], kinds: Kinds::NONE };
+const SERIAL_FAMILY: Family = Family { name: "serial", groups: &["serial{any}"], kinds: Kinds::NONE };
 
 /// The classes whose objects a method accepts, and how errors name them.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +131,14 @@ pub(crate) const TCP: Accepted =
     Accepted(&[Class::TcpMaster, Class::TcpClient, Class::TcpServer], "tcp{any}");
 /// Any UDP object.
 pub(crate) const UDP: Accepted = Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
+/// Any unix stream object.
+pub(crate) const UNIX_STREAM: Accepted =
+    Accepted(&[Class::UnixStreamMaster, Class::UnixStreamClient, Class::UnixStreamServer], "unixstream{any}");
+/// Any unix datagram object.
+pub(crate) const UNIX_DATAGRAM: Accepted =
+    Accepted(&[Class::UnixDatagramUnconnected, Class::UnixDatagramConnected], "unixdgram{any}");
+/// Any serial object: there is one class only.
+pub(crate) const SERIAL: Accepted = Accepted(&[Class::SerialClient], "serial{any}");
 
 /// A connection that speaks TLS.
 #[cfg(feature = "tls")]

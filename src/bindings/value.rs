@@ -8,7 +8,10 @@ use mlua::ffi::{self, lua_State};
 
 use super::attempt::Again;
 use super::context::Context;
+use super::headers;
 use super::object::{self, Class};
+use crate::mime::Held;
+use crate::net::headers::PlainHeaders;
 use crate::net::socket::Socket;
 
 /// An error to raise.
@@ -35,10 +38,14 @@ pub(crate) enum Value {
     Float(f64),
     Text(Cow<'static, str>),
     Bytes(Vec<u8>),
+    /// What a codec holds back.
+    Held(Held),
     /// Bytes of the state's scratch buffer: they are copied by Lua only.
     Scratch(Slice),
     /// Bytes of the receive buffer of the socket that is argument 1, and how many it then consumes.
     Buffered(Box<(Slice, usize)>),
+    /// Headers in the receive buffer of the socket that is argument 1, which then consumes them.
+    Headers(Box<PlainHeaders>),
     /// A copy of an argument.
     Argument(c_int),
     /// The table that an object of TLS, argument 1, keeps.
@@ -133,11 +140,21 @@ impl Value {
                     buffer.consume(used);
                     object::return_buffer(state, context, buffer);
                 }
+                Value::Headers(found) => {
+                    let mut buffer = object::take_buffer(state);
+                    headers::push(state, buffer.as_slice(), &found);
+                    buffer.consume(found.used);
+                    object::return_buffer(state, context, buffer);
+                }
                 Value::Boolean(value) => ffi::lua_pushboolean(state, value.into()),
                 Value::Float(value) => ffi::lua_pushnumber(state, value),
                 Value::Number(value) => push_number(state, value),
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
-                Value::Bytes(bytes) => push_bytes(state, &bytes),
+                Value::Bytes(bytes) => {
+                    push_bytes(state, &bytes);
+                    context.return_buffer(bytes);
+                }
+                Value::Held(bytes) => push_bytes(state, &bytes),
                 Value::Socket(class, socket) => object::push(state, context, class, *socket),
                 #[cfg(feature = "tls")]
                 Value::Handle(handle) => super::tls::push(state, context, *handle),

@@ -11,6 +11,16 @@ pub enum Pattern {
     All,
     /// This many bytes.
     Exactly(usize),
+    /// A line of at most this many bytes, carriage returns included: a longer one is an error, so that
+    /// no peer can make the program hold more.
+    LineUpTo(usize),
+    /// At least `least` bytes, and of those behind them that are there already as many as make `most`.
+    Between {
+        /// How many have to arrive.
+        least: usize,
+        /// How many are returned at most.
+        most: usize,
+    },
 }
 
 /// What a pattern found: how long the answer is, and how many bytes are used up.
@@ -28,24 +38,41 @@ impl Pattern {
     /// A line that holds carriage returns is closed up in place, hence `bytes` is mutable.
     pub fn find(self, bytes: &mut [u8], seen: usize) -> Option<Found> {
         match self {
-            Pattern::Line => {
+            Pattern::Line | Pattern::LineUpTo(_) => {
                 let end = seen + memchr(b'\n', &bytes[seen..])?;
+                if self.is_exceeded_by(end) {
+                    return None;
+                }
                 let length = drop_carriage_returns(&mut bytes[..end]);
                 Some(Found { answer: length, used: end + 1 })
             }
             Pattern::Exactly(count) => (bytes.len() >= count).then_some(Found { answer: count, used: count }),
+            Pattern::Between { least, most } => {
+                let count = bytes.len().min(most);
+                (count >= least).then_some(Found { answer: count, used: count })
+            }
             Pattern::All => None,
         }
     }
 
-    /// What is handed over when no more will come in time: all there is.
+    /// What is handed over when no more will come in time: all there is, or as much as may be.
     pub fn rest(self, bytes: &mut [u8]) -> Found {
-        let used = bytes.len();
-        let length = match self {
-            Pattern::Line => drop_carriage_returns(bytes),
-            Pattern::All | Pattern::Exactly(_) => used,
+        let used = match self {
+            Pattern::LineUpTo(most) => bytes.len().min(most),
+            _ => bytes.len(),
         };
+        let length = if self.is_line() { drop_carriage_returns(&mut bytes[..used]) } else { used };
         Found { answer: length, used }
+    }
+
+    /// Whether this asks for a line.
+    pub fn is_line(self) -> bool {
+        matches!(self, Pattern::Line | Pattern::LineUpTo(_))
+    }
+
+    /// Whether a line of `length` bytes, or the beginning of one, is longer than this allows.
+    pub fn is_exceeded_by(self, length: usize) -> bool {
+        matches!(self, Pattern::LineUpTo(most) if length > most)
     }
 }
 
@@ -86,9 +113,9 @@ impl ReceiveBuffer {
 
     /// Looks for `pattern`. The bytes stay until [`ReceiveBuffer::consume`].
     pub fn find(&mut self, pattern: Pattern) -> Option<Found> {
-        let seen = if pattern == Pattern::Line { self.seen } else { 0 };
+        let seen = if pattern.is_line() { self.seen } else { 0 };
         let found = pattern.find(&mut self.bytes[self.start..], seen);
-        if found.is_none() && pattern == Pattern::Line {
+        if found.is_none() && pattern.is_line() {
             self.seen = self.len();
         }
         found

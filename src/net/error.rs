@@ -14,6 +14,8 @@ pub const CLOSED: &str = "closed";
 pub const TIMEOUT: &str = "timeout";
 /// A datagram could not be sent because there is nothing to send it through.
 pub const REFUSED: &str = "refused";
+/// A line is longer than the program allowed.
+pub const LINE_TOO_LONG: &str = "line too long";
 
 /// The text for a failed system call.
 pub fn system_error(error: &io::Error) -> Text {

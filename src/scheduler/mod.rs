@@ -213,6 +213,12 @@ impl Scheduler {
         None
     }
 
+    /// The task at this place of the ready queue, counted from 0, unless it was removed meanwhile.
+    pub fn upcoming(&self, place: usize) -> Option<TaskId> {
+        let &(id, serial) = self.ready.get(place)?;
+        self.tasks.get(id.0).filter(|task| task.serial == serial).map(|_| id)
+    }
+
     /// Whether nothing here can ever make a task ready again: no task is ready, no deadline and no
     /// alarm is set, and nobody waits for a source.
     pub fn is_stalled(&mut self) -> bool {

@@ -8,7 +8,7 @@ use socket2::Socket as Descriptor;
 use super::connection::Connection;
 use super::wire::{Buffers, Pulled};
 use crate::net::buffer::{Pattern, ReceiveBuffer};
-use crate::net::error::CLOSED;
+use crate::net::error::{CLOSED, LINE_TOO_LONG};
 use crate::net::socket::{Failure, Socket, Statistics};
 use crate::net::stream::{CALLS_IN_A_ROW, ROOM, Received};
 use crate::scheduler::Direction;
@@ -26,10 +26,12 @@ impl Socket {
         may_block: bool,
         buffers: &mut Buffers,
     ) -> Result<Received, Failure> {
-        if !self.buffer.is_empty()
-            && let Some(found) = self.buffer.find(pattern)
-        {
-            return Ok(Received::InBuffer(found));
+        if !self.buffer.is_empty() {
+            if let Some(found) = self.buffer.find(pattern) {
+                return Ok(Received::InBuffer(found));
+            } else if pattern.is_exceeded_by(self.buffer.len()) {
+                return Err(LINE_TOO_LONG.into());
+            }
         }
         let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
             return Err(CLOSED.into());
@@ -75,7 +77,8 @@ impl Receiving<'_> {
             } else {
                 let wanted = match pattern {
                     Pattern::Exactly(count) => count - self.buffer.len(),
-                    Pattern::Line => 0,
+                    Pattern::Between { most, .. } => most - self.buffer.len(),
+                    Pattern::Line | Pattern::LineUpTo(_) => 0,
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);
@@ -103,6 +106,8 @@ impl Receiving<'_> {
             }
             if let Some(found) = self.buffer.find(pattern) {
                 return Ok(Received::InBuffer(found));
+            } else if pattern.is_exceeded_by(self.buffer.len()) {
+                return Err(LINE_TOO_LONG.into());
             }
         }
         Err(Failure::Busy)

@@ -7,6 +7,7 @@ use crate::bindings::attempt::{Attempt, BEGAN};
 use crate::bindings::call::{Call, Function};
 use crate::bindings::common;
 use crate::bindings::object::{Class, TLS};
+use crate::bindings::stream;
 use crate::bindings::value::{Raise, Values, failed, nothing, one};
 use crate::net::address::Family;
 use crate::net::error::CLOSED;
@@ -24,8 +25,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("dirty", common::dirty).of(TLS),
     Function::direct("getfd", common::get_descriptor).of(TLS),
     Function::direct("settimeout", common::set_timeout).of(TLS).with_strings(&[3]),
-    Function::direct("getstats", common::get_statistics).of(TLS),
-    Function::direct("setstats", common::set_statistics).of(TLS),
+    Function::direct("getstats", stream::get_statistics).of(TLS),
+    Function::direct("setstats", stream::set_statistics).of(TLS),
     Function::direct("tostring", to_string).of(TLS),
 ];
 

@@ -13,7 +13,10 @@ M.sourcet = {}
 M.sinkt = {}
 
 --- A callable that `select` accepts in place of its socket.
-local function around(sock, call)
+---@param sock any
+---@param call fun(self: table, ...): ...
+---@return table
+function M.around(sock, call)
   return setmetatable({
     getfd = function()
       return sock:getfd()
@@ -24,6 +27,8 @@ local function around(sock, call)
     inner_sock = sock.inner_sock,
   }, { __call = call })
 end
+
+local around = M.around
 
 --- Closes the socket after the last chunk.
 M.sinkt["close-when-done"] = function(sock)

@@ -7,8 +7,11 @@ use super::*;
 /// What a naive parser makes of the whole input: the answer and what is left.
 fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     match pattern {
-        Pattern::Line => {
+        Pattern::Line | Pattern::LineUpTo(_) => {
             let end = input.iter().position(|&byte| byte == b'\n')?;
+            if matches!(pattern, Pattern::LineUpTo(most) if end > most) {
+                return None;
+            }
             let line = input[..end].iter().copied().filter(|&byte| byte != b'\r').collect();
             Some((line, &input[end + 1..]))
         }
@@ -18,7 +21,7 @@ fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
             }
             Some((input[..count].to_vec(), &input[count..]))
         }
-        Pattern::All => None,
+        Pattern::Between { .. } | Pattern::All => None,
     }
 }
 
@@ -56,7 +59,11 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {
-    prop_oneof![3 => Just(Pattern::Line), 2 => (0usize..9).prop_map(Pattern::Exactly)]
+    prop_oneof![
+        3 => Just(Pattern::Line),
+        2 => (0usize..9).prop_map(Pattern::Exactly),
+        1 => (0usize..30).prop_map(Pattern::LineUpTo),
+    ]
 }
 
 fn input() -> impl Strategy<Value = Vec<u8>> {
@@ -85,6 +92,51 @@ proptest! {
         let (answers, left) = drive(&input, &cuts, &patterns);
         prop_assert_eq!(answers, expected);
         prop_assert_eq!(left, rest);
+    }
+
+    #[test]
+    fn a_line_is_too_long_however_it_was_split(
+        input in input(),
+        cuts in prop::collection::vec(0usize..60, 0..12),
+        most in 0usize..40,
+    ) {
+        let mut cuts: Vec<usize> = cuts.into_iter().filter(|&cut| cut <= input.len()).collect();
+        cuts.sort_unstable();
+        cuts.push(input.len());
+        let pattern = Pattern::LineUpTo(most);
+
+        // As long as there is neither a line nor too much, more is received.
+        let mut buffer = ReceiveBuffer::default();
+        let mut from = 0;
+        let mut found = None;
+        for to in cuts {
+            buffer.extend(&input[from..to]);
+            from = to;
+            found = buffer.find(pattern);
+            if found.is_some() || pattern.is_exceeded_by(buffer.len()) {
+                break;
+            }
+        }
+
+        let end = input.iter().position(|&byte| byte == b'\n');
+        let too_long = end.unwrap_or(input.len()) > most;
+        prop_assert_eq!(found.is_some(), end.is_some() && !too_long);
+        prop_assert_eq!(found.is_none() && pattern.is_exceeded_by(buffer.len()), too_long);
+        if too_long {
+            let rest = buffer.rest(pattern);
+            let beginning = input[..most].iter().copied().filter(|&byte| byte != b'\r');
+            prop_assert_eq!(&buffer.as_slice()[..rest.answer], beginning.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_there_comes_up_to_a_limit(there in 0usize..40, least in 0usize..20, more in 0usize..20) {
+        let most = least + more;
+        let mut buffer = ReceiveBuffer::default();
+        buffer.extend(&vec![b'x'; there]);
+        let found = buffer.find(Pattern::Between { least, most });
+        let count = there.min(most);
+        prop_assert_eq!(found, (there >= least).then_some(Found { answer: count, used: count }));
     }
 }
 

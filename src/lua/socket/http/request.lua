@@ -1,0 +1,216 @@
+--- What a program asks for, made complete: where to connect, what to send.
+
+local require, native = ...
+
+local default = require "cosock.socket.http.default"
+local head = require "cosock.socket.http.head"
+local origins = require "cosock.socket.http.origin"
+local settings = require "cosock.socket.http.settings"
+local socket = require "cosock.socket"
+local tasks = require "cosock.task"
+local url = require "cosock.socket.url"
+
+local clock = native.task.clock
+local try = socket.try
+
+local M = {}
+
+--- A request as the program gives it. What LuaSocket has no such field for is marked with *.
+---@class cosock.HttpRequest
+---@field url? string  where to; any part of it may also be a field of its own, which comes first: `scheme`,
+---  `host`, `port`, `path`, `params`, `query`, `fragment`, `user`, `password`
+---@field method? string  GET by default
+---@field headers? table<string, string|number>  come before those that are sent by default
+---@field source? function  the body to send; in chunks unless there is a `content-length` among the headers
+---@field sink? function  takes the body of the reply
+---@field step? function  pumps both
+---@field proxy? string  the URL of a proxy; comes before `http.PROXY`
+---@field redirect? boolean  false not to follow any
+---@field maxredirects? integer|false  how many to follow (`http.LIMITS.redirects`); false for any number
+---@field create? function  makes the socket; such a connection is used for this request only
+---@field uri? string  what is asked for, in place of what the URL says
+---@field deadline? number  *seconds that the whole request may take, redirects included
+---  Further fields are parameters for TLS, see `cosock.ssl.https`.
+
+--- The parts of a URL.
+local PARTS = { "scheme", "host", "port", "path", "params", "query", "fragment", "user", "password" }
+
+--- The fields that are none of the parameters for TLS.
+local OWN = {
+  url = true, method = true, headers = true, source = true, sink = true, step = true, proxy = true,
+  redirect = true, maxredirects = true, create = true, uri = true, deadline = true, authority = true,
+  userinfo = true, proxy_url = true,
+}
+for _, part in ipairs(PARTS) do
+  OWN[part] = true
+end
+
+local DEFAULTS = { scheme = "http", path = "/" }
+
+--- The port of a proxy whose URL names none.
+local PROXY_PORT = 3128
+
+--- The types that fields have to have, where a wrong one would be found out too late.
+local TYPES = {
+  url = "string", method = "string", headers = "table", source = "function", sink = "function",
+  step = "function", create = "function", proxy = "string", uri = "string", deadline = "number",
+}
+
+--- Raises if a field of a request is of the wrong type.
+---@param given cosock.HttpRequest
+---@param level integer  of the caller to blame
+function M.check(given, level)
+  for field, expected in pairs(TYPES) do
+    local value = given[field]
+    local is_right = value == nil
+      or type(value) == expected
+      or expected == "function" and tasks.is_callable(value)
+      or field == "proxy" and value == false
+    if not is_right then
+      error(("bad argument #1 to 'request' (field '%s': %s expected, got %s)"):format(field, expected, type(value)),
+        level + 1)
+    end
+  end
+  for name, value in pairs(given.headers or {}) do
+    if type(name) ~= "string" or type(value) ~= "string" and type(value) ~= "number" then
+      error(("bad argument #1 to 'request' (header '%s': string expected, got %s)"):format(
+        tostring(name), type(type(name) == "string" and value or name)), level + 1)
+    end
+  end
+end
+
+--- What is asked for: all of the URL of a proxy, else the path and what follows.
+local function target_of(request)
+  if request.uri then
+    return request.uri
+  elseif request.proxy_url then
+    return url.build {
+      scheme = request.scheme, user = request.user, password = request.password, host = request.host,
+      port = request.port, path = request.path, params = request.params, query = request.query,
+      fragment = request.fragment,
+    }
+  end
+  return url.build {
+    path = try(request.path, "invalid path 'nil'"),
+    params = request.params,
+    query = request.query,
+    fragment = request.fragment,
+  }
+end
+
+--- What a request says to the `create` of a scheme with TLS.
+---@param request table
+---@return table?
+function M.parameters(request)
+  local parameters
+  for name, value in pairs(request) do
+    if not OWN[name] then
+      parameters = parameters or {}
+      parameters[name] = value
+    end
+  end
+  return parameters
+end
+
+--- The scheme of that name.
+local function scheme_of(name)
+  if name == nil then
+    error("the request has neither a URL nor a scheme", 0)
+  end
+  local scheme = settings.schemes[name]
+  if not scheme then
+    error(("unknown scheme '%s'"):format(tostring(name)), 0)
+  end
+  return scheme
+end
+
+--- Where to connect: the proxy, or the host itself.
+---@return string scheme
+---@return string host
+---@return integer|string port
+local function destination(request)
+  local proxy = request.proxy_url
+  if proxy then
+    try(head.check("proxy", try(proxy.host, "invalid proxy")))
+    return proxy.scheme, proxy.host, proxy.port or PROXY_PORT
+  end
+  return request.scheme, request.host, request.port
+end
+
+--- Reads the URL of the proxy, if one is to be used.
+local function proxy_of(given)
+  local text = given.proxy
+  if text == nil then
+    text = settings.PROXY
+  end
+  if not text then
+    return nil
+  end
+  local proxy = url.parse(text)
+  if not (proxy and proxy.scheme) then
+    error(("the proxy's URL '%s' has no scheme"):format(tostring(text)), 0)
+  end
+  return proxy
+end
+
+--- A request made complete.
+---@class cosock.HttpTask
+---@field given cosock.HttpRequest  as the program gave it
+---@field parts table  the parts of the URL
+---@field method string
+---@field target string
+---@field headers table<string, string|number>  names in lower case; empty if they are nothing but the usual ones
+---@field head string  all that is sent before the body
+---@field deadline number?  on the runtime's clock
+---@field create fun(request: table): function  gives what makes the socket
+---@field host string  to connect to
+---@field port integer|string
+---@field timeout number?  seconds for each step
+---@field origin cosock.HttpOrigin?  if the connection may be one that others used, or will
+
+--- Makes a request complete. The program's table is left as it is.
+---
+--- Raises, for `socket.protect`, what is wrong with a host, a path or a header; and an error if there is no
+--- such scheme.
+---@param given cosock.HttpRequest
+---@param deadline number?  of a request that this one continues
+---@return cosock.HttpTask
+function M.complete(given, deadline)
+  local request = given.url and url.parse(given.url, DEFAULTS) or {}
+  for name, value in pairs(given) do
+    request[name] = value
+  end
+  local scheme = scheme_of(request.scheme)
+  if request.port == nil or request.port == "" then
+    request.port = scheme.port
+  end
+  try(request.host and request.host ~= "", ("invalid host '%s'"):format(tostring(request.host)))
+  request.proxy_url = proxy_of(given)
+  if request.proxy_url and request.scheme ~= "http" then
+    -- It would see, and could change, what TLS is to protect.
+    try(nil, "proxy not supported for " .. request.scheme)
+  end
+
+  local connects_by, host, port = destination(request)
+  local connects = scheme_of(connects_by)
+  local is_shared = not given.create and settings.POOL and true or false
+  local method, target = given.method or "GET", target_of(request)
+  local headers, lines = default.headers(request, scheme.port, is_shared)
+  local parameters = connects_by ~= "http" and M.parameters(request) or nil
+  return {
+    given = given,
+    parts = request,
+    method = method,
+    target = target,
+    headers = headers,
+    head = try(head.request_line(method, target)) .. lines,
+    deadline = deadline or given.deadline and clock() + given.deadline,
+    create = connects.create,
+    host = host,
+    port = port,
+    timeout = connects.timeout and connects.timeout() or settings.TIMEOUT,
+    origin = is_shared and origins.new(connects_by, host, port, connects.create, parameters) or nil,
+  }
+end
+
+return M
