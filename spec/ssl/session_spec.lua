@@ -148,6 +148,7 @@ end)
 describe("SSLKEYLOGFILE", function()
   local PROGRAM = [[
     local tls = require "spec.support.tls"
+    tls.use(arg[2])
     local one, other = tls.pair(tls.client { protocol = arg[1] })
     one:send "line\n"
     print((other:receive()))
@@ -156,7 +157,7 @@ describe("SSLKEYLOGFILE", function()
   -- What is in the file after two programs have run, one after the other.
   local function written(path, version, setting)
     for _ = 1, 2 do
-      local child = process.script_with(setting, PROGRAM, version)
+      local child = process.script_with(setting, PROGRAM, version, tls.folder())
       child:expect "^line$"
       child:finish()
     end
