@@ -1,12 +1,16 @@
--- Several tasks on one connection.
+-- Several tasks on one connection, and a peer that changes keys or renegotiates in the midst of it.
 
 local cosock = require "cosock"
+local openssl = require "spec.support.openssl"
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 local socket = require "cosock.socket"
+local ssl = require "cosock.ssl"
 local tls = require "spec.support.tls"
 
 local pack = peers.pack
+
+after_each(openssl.stop_all)
 
 -- Gives the other tasks turns, so that they are in the middle of what they wait for. What a spec expects does not
 -- depend on how far they come.
@@ -96,5 +100,119 @@ describe("several tasks on one connection", function()
       line = other:receive()
     end)
     assert.equal("partial line", line)
+  end)
+end)
+
+describe("a peer", function()
+  -- A client of ours, and `openssl s_server`.
+  local function connect(options, filter)
+    local program, port = openssl.server(options, filter)
+    local connection = assert(ssl.wrap(assert(socket.connect("127.0.0.1", port)), tls.client()))
+    assert(connection:dohandshake())
+    return connection, program
+  end
+
+  -- A server of ours, and `openssl s_client`.
+  local function accept(options, changes)
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    local _, port = listener:getsockname()
+    local program = openssl.client(port, options)
+    local connection = assert(ssl.wrap(assert(listener:accept()), tls.server(changes)))
+    listener:close()
+    assert(connection:dohandshake())
+    return connection, program
+  end
+
+  -- A line at a time, with a command in front of each. `announced` is what openssl says when it has obeyed. A client
+  -- of openssl's that renegotiates takes data from us for an error, so then there are none.
+  local function exchange(connection, program, command, announced, is_silent)
+    local received = 0
+    run.tasks(function()
+      for index = 1, 3 do
+        assert.equal("line " .. index, connection:receive())
+        received = index
+      end
+    end, function()
+      for index = 1, 3 do
+        program:write(command)
+        program:expect(announced)
+        assert(is_silent or connection:send("from us\n"))
+        program:write("line " .. index)
+        while received < index do
+          socket.sleep(0.001)
+        end
+      end
+    end)
+    connection:close()
+    program:finish()
+  end
+
+  for title, command in pairs { ["asks for new keys"] = "K", ["changes its keys"] = "k" } do
+    it(title .. " as a server, and nobody is disturbed", function()
+      local connection, program = connect("-tls1_3 -msg")
+      exchange(connection, program, command, "^>>> .*KeyUpdate")
+    end)
+
+    it(title .. " as a client, and nobody is disturbed", function()
+      local connection, program = accept("-tls1_3 -msg")
+      exchange(connection, program, command, "^>>> .*KeyUpdate")
+    end)
+  end
+
+  it("renegotiates as a server, and nobody is disturbed", function()
+    local connection, program = connect("-tls1_2 -msg")
+    exchange(connection, program, "r", "^>>> .*HelloRequest")
+  end)
+
+  it("renegotiates as a client, and nobody is disturbed", function()
+    local connection, program = accept("-tls1_2", { options = "allow_client_renegotiation" })
+    exchange(connection, program, "R", "RENEGOTIATING", true)
+  end)
+
+  it("renegotiates while we receive and send", function()
+    local connection, program = connect("-tls1_2 -msg", "grep --line-buffered -v '^x*$'")
+    local is_over = false
+    run.tasks(function()
+      assert.equal("the end", connection:receive())
+      is_over = true
+    end, function()
+      while not is_over do
+        assert(connection:send(("x"):rep(10000) .. "\n")) -- one record, so that openssl's messages begin lines
+      end
+      assert(connection:send("that was all\n"))
+      program:expect "^that was all"
+      connection:close()
+    end, function()
+      for _ = 1, 5 do
+        program:write "r"
+        program:expect "^>>> .*HelloRequest"
+        program:expect "^<<< .*Finished"
+      end
+      program:write "the end"
+    end)
+    program:finish()
+  end)
+
+  it("that must not renegotiate is refused", function()
+    local connection, program = accept("-tls1_2")
+    program:write "R"
+    run.tasks(function()
+      connection:settimeout(10)
+      local _, err = connection:receive()
+      -- OpenSSL's client takes the refusal for a failure.
+      assert.equal("sslv3 alert handshake failure", err)
+    end)
+    connection:close()
+  end)
+
+  it("is openssl, which closes", function()
+    local connection, program = accept("-tls1_3 -msg")
+    program:write "last words"
+    run.tasks(function()
+      assert.equal("last words", connection:receive())
+      program:write "Q"
+      assert.same({ n = 3, nil, "closed", "" }, pack(connection:receive()))
+    end)
+    program:finish()
   end)
 end)

@@ -79,6 +79,18 @@ function process.script(text, ...)
   return child
 end
 
+--- Starts a program given as text that finds a setting in its environment.
+---@param setting string  "NAME=value"
+---@param text string
+---@param ... string|number  its arguments
+---@return table child
+function process.script_with(setting, text, ...)
+  local path = temporary_file(text)
+  local child = process.command("env", setting, interpreter(), "-e", preamble(), path, ...)
+  child.temporary = path
+  return child
+end
+
 --- Starts a program given as text that can have no more than so many descriptors.
 ---@param descriptors integer
 ---@param text string

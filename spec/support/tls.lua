@@ -23,6 +23,19 @@ local function make()
   made = true
 end
 
+--- Uses the files that another program has made. To be called first.
+---@param path string  what `folder` gave there
+function M.use(path)
+  folder, made = path, true
+end
+
+--- The folder of the files.
+---@return string path
+function M.folder()
+  M.file "root.pem"
+  return folder
+end
+
 --- The path of one of the files that spec/support/certificates.sh makes.
 ---@param name string  "server.pem"
 ---@return string path

@@ -25,7 +25,7 @@ local M = {
 ---@return cosock.ssl.Context? context
 ---@return string? error
 function M.newcontext(configuration)
-  return context.new(configuration, "newcontext", 3)
+  return context.new(configuration, "newcontext")
 end
 
 --- Whether LuaSec would get along with this in place of a socket.
@@ -49,10 +49,13 @@ end
 function M.wrap(sock, configuration)
   local settings, err = configuration
   if type(configuration) == "table" then
-    settings, err = context.new(configuration, "wrap", 3)
+    settings, err = context.new(configuration, "wrap")
     if not settings then
       return nil, err
     end
+  end
+  if not tls.is_context(settings) then
+    error("bad argument #1 to 'create' (invalid context)", 2) -- as LuaSec says it
   end
   local connection
   connection, err = tls.create(settings)

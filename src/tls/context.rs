@@ -77,7 +77,6 @@ impl Context {
             builder.set_min_proto_version(version)?;
             builder.set_max_proto_version(version)?;
             sessions.remember_those_of(&mut builder);
-            builder.set_session_id_context(SESSION_ID_CONTEXT)?;
             // As OpenSSL has it; the crate's own default is another.
             builder.set_verify(SslVerifyMode::NONE);
             if let Some(key_log) = key_log {
@@ -130,6 +129,10 @@ impl Context {
     /// Says which side its connections are.
     pub fn set_role(&self, role: Option<Role>) {
         self.role.set(role);
+        if role == Some(Role::Server) {
+            // Fails only for names that are too long.
+            let _ = self.change(|builder| builder.set_session_id_context(SESSION_ID_CONTEXT));
+        }
     }
 
     /// Loads a private key from a PEM file.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use foreign_types::ForeignTypeRef;
 use openssl::asn1::Asn1Time;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
@@ -162,6 +163,49 @@ fn an_idle_connection_has_received_nothing() {
     assert!(server.has_received());
     assert_eq!(receive(&mut server, Pattern::Exactly(1), &mut buffers).expect("a byte"), b"b");
     assert!(!server.has_received());
+}
+
+// SAFETY: the declaration is that of OpenSSL's header.
+unsafe extern "C" {
+    fn SSL_renegotiate(connection: *mut openssl_sys::SSL) -> std::ffi::c_int;
+}
+
+#[test]
+fn a_handshake_in_between_holds_up_what_is_sent_and_nothing_else() {
+    let [mut client, mut server] = pair(Some(SslVersion::TLS1_2));
+    let mut buffers = Buffers::default();
+    let is_blocked_to = |failure: Failure, direction| matches!(failure, Failure::Blocked(found) if found == direction);
+    server.send_encrypted(b"before,", &mut 0, &mut buffers).expect("there is room");
+    if let Some(tls) = &server.tls {
+        // SAFETY: the pointer is the connection's.
+        assert_eq!(unsafe { SSL_renegotiate(tls.ssl().as_ptr()) }, 1);
+    }
+    // The server asks for a handshake; data of the client's that are under way already are no error.
+    client.send_encrypted(b"under way,", &mut 0, &mut buffers).expect("there is room");
+    assert!(server.send_encrypted(b"", &mut 0, &mut buffers).is_ok());
+    let outcome = receive(&mut server, Pattern::Line, &mut buffers);
+    assert!(outcome.is_err_and(|failure| is_blocked_to(failure, Direction::Read)));
+    let outcome = receive(&mut client, Pattern::Line, &mut buffers);
+    assert!(outcome.is_err_and(|failure| is_blocked_to(failure, Direction::Read)));
+    assert_eq!(client.buffer.as_slice(), b"before,");
+
+    // Now the client is in the midst of it, and cannot send until the server has answered.
+    let mut sent = 0;
+    let outcome = client.send_encrypted(b"after\n", &mut sent, &mut buffers);
+    assert!(outcome.is_err_and(|failure| is_blocked_to(failure, Direction::Read)));
+    assert_eq!(sent, 0);
+    assert!(!client.tls.as_mut().expect("it speaks TLS").take_across());
+    for _ in 0..10 {
+        let _ = receive(&mut server, Pattern::Line, &mut buffers);
+        if client.send_encrypted(b"after\n", &mut sent, &mut buffers).is_ok() {
+            break;
+        }
+    }
+    assert_eq!(sent, 6);
+    assert!(client.tls.as_mut().expect("it speaks TLS").take_across());
+    assert_eq!(receive(&mut server, Pattern::Line, &mut buffers).expect("a line"), b"under way,after");
+    server.send_encrypted(b"after\n", &mut 0, &mut buffers).expect("there is room");
+    assert_eq!(receive(&mut client, Pattern::Line, &mut buffers).expect("a line"), b"before,after");
 }
 
 #[test]

@@ -23,32 +23,31 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.maybe_number(BEGAN);
     let socket = &mut *socket.borrow_mut();
     let runtime = &call.context.runtime;
-    // What has arrived for a task that waits for more is handed to it as its partial result.
-    let is_awaited = runtime.is_awaited(socket, Direction::Read);
-    if let Some(tls) = &socket.tls
-        && call.place() != Place::PlainCoroutine
-    {
-        if tls.is_established() {
-            // Whoever waits is told now, whatever becomes of the rest.
-            runtime.release_socket(socket);
+    let Some(tls) = socket.tls.as_ref().filter(|_| call.place() != Place::PlainCoroutine) else {
+        object::close(runtime, socket);
+        return Ok(one(1));
+    };
+    if tls.is_established() {
+        // Whoever waits is told now, whatever becomes of the rest, and is handed what has arrived.
+        if !runtime.is_awaited(socket, Direction::Read) {
+            socket.buffer.clear();
         }
-        if began.is_none() {
-            let timeouts = &mut socket.timeouts;
-            let limit = timeouts.next_wait(Duration::ZERO).map_or(PATIENCE, |limit| limit.as_secs_f64());
-            (timeouts.block, timeouts.total) = (limit.min(PATIENCE), -1.0);
-        }
-        let mut buffers = call.context.tls.take_buffers();
-        let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.say_end(&mut buffers));
-        call.context.tls.return_buffers(buffers);
-        if let Attempt::Again(again) = attempt? {
-            return Ok(again.values());
-        }
+        runtime.release_socket(socket);
     }
-    let arrived = std::mem::take(&mut socket.buffer);
+    if began.is_none() {
+        let timeouts = &mut socket.timeouts;
+        let limit = timeouts.next_wait(Duration::ZERO).map_or(PATIENCE, |limit| limit.as_secs_f64());
+        (timeouts.block, timeouts.total) = (limit.min(PATIENCE), -1.0);
+    }
+    let mut buffers = call.context.tls.take_buffers();
+    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.say_end(&mut buffers));
+    call.context.tls.return_buffers(buffers);
+    if let Attempt::Again(again) = attempt? {
+        return Ok(again.values());
+    }
+    let for_those_who_waited = std::mem::take(&mut socket.buffer);
     object::close(runtime, socket);
-    if is_awaited {
-        socket.buffer = arrived;
-    }
+    socket.buffer = for_those_who_waited;
     Ok(one(1))
 }
 

@@ -17,7 +17,7 @@ use crate::tls::connection::Connection;
 
 /// Functions of connections.
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::wrapped("create", create),
+    Function::direct("create", create),
     Function::direct("adopt", adopt).of(TLS),
     Function::direct("setfd", set_descriptor).of(TLS),
     Function::attempted("dohandshake", shake_hands).of(TLS),
@@ -32,9 +32,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// `create(context)`: a connection without a descriptor, or `nil, error`.
 fn create(call: &Call<'_>) -> Result<Values, Raise> {
-    let Some(context) = call.maybe_tls_context(1) else {
-        return Err(call.argument_error(1, "invalid context"));
-    };
+    let context = call.tls_context(1)?;
     Ok(match Connection::new(Rc::clone(context)) {
         None => failed("invalid mode"),
         Some(Err(reason)) => failed(format!("error creating SSL object ({reason})")),

@@ -25,7 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("getalpn", alpn).of(TLS),
     Function::direct("getsniname", server_name).of(TLS),
     Function::direct("getversion", |call| established(call, |tls| one(tls.ssl().version_str()))).of(TLS),
-    Function::direct("resumed", |call| established(call, |tls| one(tls.ssl().session_reused()))).of(TLS),
+    Function::direct("isresumed", |call| established(call, |tls| one(tls.ssl().session_reused()))).of(TLS),
     Function::direct("negotiated", |call| established(call, negotiated)).of(TLS),
     Function::direct("role", role).of(TLS),
     Function::wrapped("sni", ask_for).of(TLS).with_strings(&[2]),

@@ -19,7 +19,7 @@ local M = {}
 for _, name in ipairs {
   "dirty", "exportkeyingmaterial", "getalpn", "getfd", "getfinished", "getlocalcertificate", "getlocalchain",
   "getpeercertificate", "getpeerchain", "getpeerfinished", "getpeerverification", "getsniname", "getstats",
-  "getversion", "setdane", "setstats", "settimeout", "settlsa", "want",
+  "getversion", "isresumed", "setdane", "setstats", "settimeout", "settlsa", "want",
 } do
   M[name] = tls[name]
 end

@@ -42,19 +42,31 @@ local M = {}
 --- Settings that connections have in common.
 ---@class cosock.ssl.Context
 
---- A configuration that is being read: where errors point, and what it is an argument of.
+--- A configuration that is being read, by the function of that name which the program called.
+---@class cosock.ssl.Reader
+---@field caller string
 local Reader = {}
 Reader.__index = Reader
 
---- Raises an error about a field.
-function Reader:fail(field, expected, value)
-  error(("bad argument to '%s' (field '%s': %s expected, got %s)"):format(
-    self.caller, field, expected, type(value)), self.level + 2)
+--- Raises an error where the program called us.
+local function raise(message)
+  local level = 2
+  local info = debug.getinfo(level, "S")
+  while info and (info.source:find "^=cosock" or info.what == "tail") do
+    level = level + 1
+    info = debug.getinfo(level, "S")
+  end
+  error(message, level)
 end
 
 --- Raises an error about what a field says.
 function Reader:refuse(field, reason)
-  error(("bad argument to '%s' (field '%s': %s)"):format(self.caller, field, reason), self.level + 1)
+  raise(("bad argument to '%s' (field '%s': %s)"):format(self.caller, field, reason))
+end
+
+--- Raises an error about a field's type.
+function Reader:fail(field, expected, value)
+  self:refuse(field, ("%s expected, got %s"):format(expected, type(value)))
 end
 
 --- A field that must be a string; numbers count.
@@ -250,14 +262,13 @@ local STEPS = {
 --- Makes a context of a configuration.
 ---@param configuration cosock.ssl.Configuration
 ---@param caller string  the function that the program called
----@param level integer  where that call is, as `error` counts from here
 ---@return cosock.ssl.Context? context
 ---@return string? error
-function M.new(configuration, caller, level)
+function M.new(configuration, caller)
   if type(configuration) ~= "table" then
-    error(("bad argument #1 to '%s' (table expected, got %s)"):format(caller, type(configuration)), level)
+    raise(("bad argument #1 to '%s' (table expected, got %s)"):format(caller, type(configuration)))
   end
-  local reader = setmetatable({ caller = caller, level = level }, Reader)
+  local reader = setmetatable({ caller = caller }, Reader)
   local ctx, err = tls.create_context(reader:required_string(configuration, "protocol"))
   if not ctx then
     return nil, err

@@ -1,0 +1,189 @@
+-- Coming back to a peer: less of a handshake for a client whose context remembers it. And the file of keys.
+
+local openssl = require "spec.support.openssl"
+local process = require "spec.support.process"
+local run = require "spec.support.run"
+local socket = require "cosock.socket"
+local ssl = require "cosock.ssl"
+local tls = require "spec.support.tls"
+
+local client, server = tls.client, tls.server
+
+after_each(openssl.stop_all)
+after_each(process.stop_all)
+
+-- A server that answers one line each, and tells whether its client came back.
+local function with_server(server_configuration, fn)
+  local listener = assert(socket.bind("127.0.0.1", 0))
+  local _, port = listener:getsockname()
+  local context = assert(ssl.newcontext(server_configuration))
+  local is_over = false
+  run.tasks(function()
+    while not is_over do
+      local connection = assert(ssl.wrap(assert(listener:accept()), context))
+      if connection:dohandshake() then
+        connection:send("line\n")
+        connection:receive()
+      end
+      connection:close()
+    end
+  end, function()
+    -- How a client fares: whether it came back, and which connection it was.
+    local function connect(client_context, name)
+      local connection = assert(ssl.wrap(assert(socket.connect("127.0.0.1", port)), client_context))
+      if name then
+        connection:sni(name)
+      end
+      local ok, err = connection:dohandshake()
+      if not ok then
+        connection:close()
+        return nil, err
+      end
+      assert.equal("line", connection:receive())
+      local resumed, certificate = connection:isresumed(), connection:getpeercertificate()
+      local verified, reason = connection:getpeerverification()
+      connection:close()
+      return resumed, certificate, verified, reason
+    end
+    fn(connect)
+    is_over = true
+    socket.connect("127.0.0.1", port):close()
+  end)
+  listener:close()
+end
+
+describe("a client's context", function()
+  for _, version in ipairs { "tlsv1_2", "tlsv1_3" } do
+    it("comes back to a server, with " .. version, function()
+      with_server(server { protocol = version }, function(connect)
+        local context = assert(ssl.newcontext(client()))
+        local resumed, first = connect(context)
+        assert.is_false(resumed)
+        for _ = 1, 6 do
+          local again, certificate, verified = connect(context)
+          assert.is_true(again)
+          assert.is_true(verified)
+          assert.equal(first:pem(), certificate:pem())
+        end
+      end)
+    end)
+
+    it("knows one name from another, with " .. version, function()
+      with_server(server { protocol = version }, function(connect)
+        local context = assert(ssl.newcontext(client()))
+        assert.is_false(connect(context, "one"))
+        assert.is_true(connect(context, "one"))
+        assert.is_false(connect(context, "other"))
+        assert.is_true(connect(context, "one"))
+        assert.is_false(connect(context))
+      end)
+    end)
+
+    it("knows nothing of another context's, with " .. version, function()
+      with_server(server { protocol = version }, function(connect)
+        assert.is_false(connect(assert(ssl.newcontext(client()))))
+        assert.is_false(connect(assert(ssl.newcontext(client()))))
+      end)
+    end)
+
+    it("remembers what was wrong with the server, with " .. version, function()
+      with_server(server {
+        protocol = version, key = tls.file "stranger.key", certificate = tls.file "stranger.pem",
+      }, function(connect)
+        local context = assert(ssl.newcontext(client { verify = "none" }))
+        for round = 1, 2 do
+          local resumed, _, verified, reason = connect(context)
+          assert.equal(round == 2, resumed)
+          assert.is_false(verified)
+          assert.equal("unable to get local issuer certificate", reason)
+        end
+      end)
+    end)
+
+    it("does not come back where errors were passed over, with " .. version, function()
+      with_server(server {
+        protocol = version, key = tls.file "stranger.key", certificate = tls.file "stranger.pem",
+      }, function(connect)
+        local context = assert(ssl.newcontext(client { verifyext = "lsec_continue" }))
+        for _ = 1, 2 do
+          local resumed, _, verified, errors = connect(context)
+          assert.is_false(resumed)
+          assert.is_false(verified)
+          assert.equal("table", type(errors))
+        end
+      end)
+    end)
+
+    it("does not come back by what it has seen before it verified otherwise, with " .. version, function()
+      with_server(server { protocol = version }, function(connect)
+        local context = assert(ssl.newcontext(client { cafile = tls.file "trusted.pem" }))
+        assert.is_false(connect(context))
+        assert.is_true(connect(context))
+        context:setverifyext("crl_check")
+        local resumed, err = connect(context)
+        assert.is_nil(resumed) -- the intermediate authority has no list
+        assert.equal("certificate verify failed", err)
+      end)
+    end)
+  end
+
+  it("comes back to openssl", function()
+    for _, version in ipairs { "tls1_2", "tls1_3" } do
+      local program, port = openssl.server("-" .. version .. " -naccept 3")
+      local context = assert(ssl.newcontext(client()))
+      for round = 1, 3 do
+        local connection = assert(ssl.wrap(assert(socket.connect("127.0.0.1", port)), context))
+        assert.is_true(connection:dohandshake())
+        program:write("line " .. round)
+        assert.equal("line " .. round, connection:receive())
+        assert.equal(round > 1, connection:isresumed())
+        connection:close()
+        program:expect "^DONE"
+      end
+      program:finish()
+    end
+  end)
+end)
+
+describe("SSLKEYLOGFILE", function()
+  local PROGRAM = [[
+    local tls = require "spec.support.tls"
+    tls.use(arg[2])
+    local one, other = tls.pair(tls.client { protocol = arg[1] })
+    one:send "line\n"
+    print((other:receive()))
+  ]]
+
+  -- What is in the file after two programs have run, one after the other.
+  local function written(path, version, setting)
+    for _ = 1, 2 do
+      local child = process.script_with(setting, PROGRAM, version, tls.folder())
+      child:expect "^line$"
+      child:finish()
+    end
+    local file = io.open(path)
+    local contents = file and file:read "*a"
+    if file then
+      file:close()
+    end
+    return contents
+  end
+
+  it("names a file that keys are added to", function()
+    for version, label in pairs { tlsv1_2 = "CLIENT_RANDOM", tlsv1_3 = "CLIENT_TRAFFIC_SECRET_0" } do
+      local path = tls.new_file "keys"
+      local contents = written(path, version, "SSLKEYLOGFILE=" .. path)
+      local _, count = contents:gsub("%f[%u]" .. label .. " %x+ %x+\n", "")
+      assert.equal(4, count) -- of both ends, twice
+      local pipe = io.popen("stat -c %a " .. path)
+      assert.equal("600", pipe:read "*l")
+      pipe:close()
+    end
+  end)
+
+  it("does nothing when it is empty, or names what cannot be written", function()
+    local path = tls.new_file "keys"
+    assert.is_nil(written(path, "tlsv1_3", "SSLKEYLOGFILE="))
+    assert.is_nil(written(path, "tlsv1_3", "SSLKEYLOGFILE=/no/such/folder/file"))
+  end)
+end)
