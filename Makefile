@@ -1,14 +1,16 @@
 # The one entrance. The work is done by the scripts in script/, which read the variables below from the environment.
 #
-#   LUA       interpreter, as a command or a path; when empty: all that are found (build), the five we support (test),
+#   LUA       interpreter, as a command or a path; when empty: all that are found (build), the six we support (test),
 #             the newest one (run, demo, bench, install)
-#   FEATURES  further cargo features
+#   FEATURES  further cargo features: vendored-openssl
+#   TLS       no: leave out what needs OpenSSL
 #   EXAMPLE   run: the program, without folder and extension
 #   ARGS      run, bench: arguments of the program
 #   SPEC      test: the specs to run, files or folders; FILTER: only tests whose name matches this Lua pattern
 #   PREFIX    install: goes into PREFIX/lib/lua/<version>; DESTDIR is put before it; INSTALL_CMOD replaces the folder
 LUA ?=
 FEATURES ?=
+TLS ?= yes
 EXAMPLE ?=
 ARGS ?=
 SPEC ?=
@@ -16,7 +18,7 @@ FILTER ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 INSTALL_CMOD ?=
-export LUA FEATURES SPEC FILTER PREFIX DESTDIR INSTALL_CMOD
+export LUA FEATURES TLS SPEC FILTER PREFIX DESTDIR INSTALL_CMOD
 
 .PHONY: build setup run demo test lint bench install clean help
 

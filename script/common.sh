@@ -13,6 +13,10 @@ PATH=$PATH:${HOME:-}/.cargo/bin
 # Newest first after 5.4, which is the one most people have.
 supported="lua5.4 lua5.5 lua5.3 lua5.2 lua5.1 luajit"
 
+# TLS=no leaves out what needs OpenSSL.
+cargo_options=()
+if [[ ${TLS:-yes} == no ]]; then cargo_options=(--no-default-features); fi
+
 die() {
     echo "${0##*/}: $*" >&2
     exit 1
@@ -20,6 +24,14 @@ die() {
 
 has() {
     command -v "$1" >/dev/null
+}
+
+# What the code is compiled for as well, where Rust's library for it is installed, to see that it can be.
+other_systems="aarch64-apple-darwin x86_64-unknown-freebsd x86_64-unknown-netbsd"
+
+# has_rust_library TARGET
+has_rust_library() {
+    [[ -d $(rustc --print sysroot)/lib/rustlib/$1/lib ]]
 }
 
 # lua_name LUA: what the interpreter is, as one of $supported, whatever its command is called.

@@ -204,6 +204,237 @@ describe("cosock.coroutine", function()
     assert.matches("cosock.coroutine", message, 1, true)
   end)
 
+  it("raises when a plain coroutine stands further out", function()
+    local results = run.task(function()
+      return coroutine.wrap(function()
+        local thread = co.create(function()
+          return co.wrap(function()
+            socket.sleep(0)
+          end)()
+        end)
+        local ok, message = co.resume(thread)
+        return { ok, message, co.status(thread) }
+      end)()
+    end)
+    assert.is_false(results[1])
+    assert.matches("cosock.coroutine", results[2], 1, true)
+    assert.equal("dead", results[3])
+  end)
+
+  it("raises when one of its coroutines is resumed with the standard table", function()
+    local ok, message = run.task(function()
+      return coroutine.resume(co.create(function()
+        socket.sleep(0)
+      end))
+    end)
+    assert.is_false(ok)
+    assert.matches("cosock.coroutine", message, 1, true)
+  end)
+
+  it("waits in coroutines that the standard table made", function()
+    local slept = run.task(function()
+      local _, slept = co.resume(coroutine.create(function()
+        socket.sleep(0)
+        return "slept"
+      end))
+      return slept
+    end)
+    assert.equal("slept", slept)
+  end)
+
+  if coroutine.isyieldable and not rawget(_G, "jit") then
+    it("raises when a C function stands in between", function()
+      local ok, message = run.task(function()
+        local ok, message
+        local text = ("x"):gsub("x", function()
+          ok, message = co.resume(co.create(function()
+            socket.sleep(0)
+          end))
+          return "y"
+        end)
+        assert.equal("y", text)
+        socket.sleep(0)
+        return ok, message
+      end)
+      assert.is_false(ok)
+      assert.matches("C function", message, 1, true)
+    end)
+  end
+
+  it("hands over exactly the values there are after a wait", function()
+    local function count(...)
+      return select("#", ...)
+    end
+    for _, values in ipairs { { n = 0 }, { n = 1, nil }, { n = 1, 1 }, { n = 3, nil, 2, nil }, { n = 5, 1, nil, 3, 4, nil } } do
+      local function give(how)
+        return function(...)
+          socket.sleep(0)
+          how(...)
+          socket.sleep(0)
+          return ...
+        end
+      end
+      local unpack = table.unpack or unpack -- luacheck: ignore 143
+      run.task(function()
+        local thread = co.create(give(function(...)
+          assert.equal(values.n, count(co.yield(...)))
+        end))
+        assert.equal(1 + values.n, count(co.resume(thread, unpack(values, 1, values.n))))
+        assert.equal(1 + values.n, count(co.resume(thread, unpack(values, 1, values.n))))
+        local call = co.wrap(give(function(...)
+          assert.equal(values.n, count(co.yield(...)))
+        end))
+        assert.same({ n = values.n, unpack(values, 1, values.n) }, peers.pack(call(unpack(values, 1, values.n))))
+        assert.same({ n = values.n, unpack(values, 1, values.n) }, peers.pack(call(unpack(values, 1, values.n))))
+      end)
+    end
+  end)
+
+  -- A task that waits in `depth` coroutines, one inside the other; the innermost first.
+  local function waits_in(depth, body)
+    local threads = {}
+    local task = cosock.spawn(function()
+      local function nest(level)
+        if level == 0 then
+          return body()
+        end
+        threads[level] = co.create(nest)
+        return assert(co.resume(threads[level], level - 1))
+      end
+      nest(depth)
+    end, "nesting")
+    cosock.spawn(function() end)
+    return task, threads
+  end
+
+  local function sleep_for_long()
+    socket.sleep(1000)
+  end
+
+  it("has coroutines that are normal while they wait, and dead once their task is cancelled", function()
+    for _, depth in ipairs { 1, 2, 5 } do
+      local task, threads = waits_in(depth, sleep_for_long)
+      cosock.spawn(function()
+        socket.sleep(0)
+        for level = 1, depth do
+          assert.equal("normal", co.status(threads[level]))
+          assert.is_false((co.resume(threads[level])))
+        end
+        task:cancel()
+        for level = 1, depth do
+          assert.equal("dead", co.status(threads[level]))
+          assert.same({ false, "cannot resume dead coroutine" }, { co.resume(threads[level]) })
+        end
+      end)
+      cosock.run()
+      assert.is_false(task:is_alive())
+    end
+  end)
+
+  it("has functions of wrap that raise once their task is cancelled", function()
+    local call
+    local task = cosock.spawn(function()
+      call = co.wrap(sleep_for_long)
+      call()
+    end)
+    cosock.spawn(function()
+      socket.sleep(0)
+      assert.matches("cannot resume", peers.raised(call), 1, true)
+      task:cancel()
+      assert.matches("cannot resume dead coroutine", peers.raised(call), 1, true)
+    end)
+    cosock.run()
+  end)
+
+  if coroutine.close then -- luacheck: ignore 143
+    it("closes variables from the innermost coroutine outward when the task is cancelled", function()
+      local load = load
+      local body = assert(load [[
+        local co, socket, note = ...
+        local outermost <close> = note "outermost"
+        co.wrap(function()
+          local middle <close> = note "middle"
+          co.wrap(function()
+            local innermost <close> = note "innermost"
+            socket.sleep(1000)
+          end)()
+        end)()
+      ]])
+      local order = {}
+      local function note(name)
+        return setmetatable({}, { __close = function()
+          order[#order + 1] = name
+          if name == "middle" then
+            error("from " .. name, 0)
+          end
+        end })
+      end
+      local task = cosock.spawn(body, "closes", co, socket, note)
+      cosock.spawn(function()
+        socket.sleep(0)
+        local ok, err = pcall(task.cancel, task)
+        assert.is_false(ok)
+        assert.equal("from middle", err)
+      end)
+      cosock.run()
+      assert.same({ "innermost", "middle", "outermost" }, order)
+    end)
+
+    it("does not close a coroutine that waits", function()
+      local task, threads = waits_in(1, sleep_for_long)
+      cosock.spawn(function()
+        socket.sleep(0)
+        assert.equal("cannot close a normal coroutine", peers.raised(function()
+          co.close(threads[1])
+        end))
+        task:cancel()
+      end)
+      cosock.run()
+    end)
+  end
+
+  it("does not let a task cancel itself from a coroutine that has waited", function()
+    local message
+    local task
+    task = waits_in(2, function()
+      socket.sleep(0)
+      message = peers.raised(function()
+        task:cancel()
+      end)
+      socket.sleep(0)
+    end)
+    cosock.run()
+    assert.equal("Attempt to cancel a spawned task from itself", message)
+  end)
+
+  it("keeps the task running, as cosock.get_thread_metadata tells it, after a wait", function()
+    local status
+    waits_in(1, function()
+      socket.sleep(0)
+      for _, entry in ipairs(cosock.get_thread_metadata()) do
+        if entry.name == "nesting" then
+          status = entry.status
+        end
+      end
+    end)
+    cosock.run()
+    assert.equal("running", status)
+  end)
+
+  it("forgets coroutines that waited", function()
+    local function use()
+      local _, threads = waits_in(3, function()
+        socket.sleep(0)
+      end)
+      cosock.run()
+      return setmetatable({ threads[1], threads[2], threads[3] }, { __mode = "v" })
+    end
+    local threads = use()
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(threads))
+  end)
+
   it("does not resume a coroutine that waits in another task", function()
     local thread, status, ok, passed
     run.tasks(function()

@@ -1,10 +1,15 @@
 -- The programs in examples/: each is run as a user would run it.
 
+local mime = require "cosock.mime"
+local serial = require "cosock.socket.serial"
 local socket = require "cosock.socket"
+local http_servers = require "spec.support.http"
 local nginxes = require "spec.support.nginx"
 local peers = require "spec.support.peers"
 local process = require "spec.support.process"
-local servers = require "spec.support.http"
+local servers = require "spec.support.servers"
+local terminal = require "spec.support.terminal"
+local unix_peers = require "spec.support.unix_peers"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
@@ -126,7 +131,7 @@ describe("examples/download.lua", function()
   local nginx, server, folder
 
   setup(function()
-    nginx, server = nginxes.start(), servers.server()
+    nginx, server = nginxes.start(), http_servers.server()
     folder = nginx.folder .. "/downloads"
     os.execute("mkdir " .. folder)
   end)
@@ -259,5 +264,175 @@ describe("examples/chat_server.lua", function()
     assert.equal("* slow has left", left)
     slow:close()
     ann:close()
+  end)
+end)
+
+describe("examples/unix_chat.lua", function()
+  after_each(process.stop_all)
+  after_each(terminal.unplug_all)
+  teardown(unix_peers.remove_files)
+
+  -- A room, as a child that has said where it is.
+  local function room(path)
+    local child = process.file("examples/unix_chat.lua", "serve", path)
+    assert.equal("the room is at " .. path, child:line())
+    return child
+  end
+
+  -- Somebody in the room: what it prints is in `child`, and what it is to type goes to `keyboard`.
+  local function member(path, name)
+    unix_peers.path("room." .. name) -- to be removed in the end, whatever happens
+    local cable = terminal.pair()
+    local child = process.file("examples/unix_chat.lua", "join", path, name, cable[1])
+    return { child = child, keyboard = assert(serial(cable[2])), cable = cable }
+  end
+
+  it("passes what one member types to all others, and tells who comes and goes", function()
+    local path = unix_peers.path "room"
+    local host = room(path)
+    local ann = member(path, "ann")
+    assert.equal("* ann has come", host:line())
+    local bob = member(path, "bob")
+    assert.equal("* bob has come", ann.child:line())
+    local cid = member(path, "cid")
+    assert.equal("* cid has come", ann.child:line())
+    assert.equal("* cid has come", bob.child:line())
+
+    for _, text in ipairs { "hello", "is anybody there?" } do
+      bob.keyboard:send(text .. "\n")
+      assert.equal("<bob> " .. text, ann.child:line())
+      assert.equal("<bob> " .. text, cid.child:line())
+    end
+    cid.keyboard:send "yes\n"
+    assert.equal("<cid> yes", bob.child:line())
+    assert.equal("<cid> yes", ann.child:line())
+
+    bob.keyboard:send "\n"
+    local _, status = bob.child:finish()
+    assert.equal(0, status)
+    assert.is_false(unix_peers.exists(path .. ".bob"))
+    assert.equal("* bob has left", ann.child:line())
+    ann.cable:unplug() -- its terminal is gone
+    assert.equal(0, (select(2, ann.child:finish())))
+    assert.equal("* bob has left", cid.child:line())
+    assert.equal("* ann has left", cid.child:line())
+    host:expect "^%* ann has left$"
+    ends_by_interrupt(host)
+  end)
+
+  it("shows out who was killed, and lets them in again", function()
+    local path = unix_peers.path "room"
+    local host = room(path)
+    local ann = member(path, "ann")
+    host:expect "ann has come"
+    local bob = member(path, "bob")
+    assert.equal("* bob has come", ann.child:line())
+    bob.child:stop()
+    ann.keyboard:send "bob?\n"
+    assert.equal("* bob is gone", ann.child:line())
+    bob = member(path, "bob")
+    assert.equal("* bob has come", ann.child:line())
+    ann.keyboard:send "there you are\n"
+    assert.equal("<ann> there you are", bob.child:line())
+  end)
+
+  it("opens again where a room was killed, and tells members that it was", function()
+    local path = unix_peers.path "room"
+    local host = room(path)
+    local ann = member(path, "ann")
+    host:expect "ann has come"
+    host:stop()
+    ann.keyboard:send "anybody?\n"
+    assert.equal("the room is closed: connection refused", ann.child:line())
+    assert.equal(0, (select(2, ann.child:finish())))
+    room(path)
+  end)
+
+  it("refuses a path or a name that is taken, a room that does not exist, and no terminal", function()
+    local path = unix_peers.path "room"
+    local host = room(path)
+    local ann = member(path, "ann")
+    host:expect "ann has come"
+    for _, row in ipairs {
+      { "cannot bind to " .. path .. ": address already in use", "serve", path },
+      { "cannot bind to " .. path .. ".ann: address already in use", "join", path, "ann", "/dev/zero" },
+      { "there is no room at " .. path .. ".nowhere: No such file", "join", path .. ".nowhere", "bob", "/dev/zero" },
+      { "cannot read from /no/such/terminal: No such file", "join", path, "bob", "/no/such/terminal" },
+      { "usage: ", "visit", path }, { "usage: ", "join", path }, { "usage: " },
+    } do
+      local child = process.file("examples/unix_chat.lua", row[2], row[3], row[4], row[5])
+      local output, status = child:finish()
+      assert.matches(row[1], output, 1, true)
+      assert.equal(1, status)
+    end
+    assert.is_true(unix_peers.exists(path .. ".ann"))
+    ann.child:stop()
+  end)
+end)
+
+describe("examples/send_mail.lua", function()
+  local server
+
+  setup(function()
+    server = servers.smtp()
+  end)
+
+  teardown(function()
+    server:stop()
+  end)
+
+  local function send(...)
+    return process.file("examples/send_mail.lua", "127.0.0.1:" .. server.port, "ann@example.org", ...):finish()
+  end
+
+  it("sends files that arrive as they are", function()
+    local bytes = {}
+    for byte = 0, 255 do
+      bytes[#bytes + 1] = string.char(byte)
+    end
+    local picture = table.concat(bytes):rep(1000) .. "."
+    server:write("picture one.jpg", picture)
+    server:write("empty", "")
+    local output, status =
+      send("bob@example.org", "Photos", server.directory .. "/picture one.jpg", server.directory .. "/empty")
+    assert.equal("sent to bob@example.org", (output:gsub("\n$", "")))
+    assert.equal(0, status)
+
+    local mail = server:mail()
+    assert.equal("ann@example.org", mail.from)
+    assert.equal("bob@example.org", mail.to)
+    local boundary = mail.text:match 'Content%-Type: multipart/mixed; boundary="([^"]+)"\r\n'
+    local parts = {}
+    for part in mail.text:gmatch("(.-)\r\n%-%-" .. boundary:gsub("%p", "%%%0")) do
+      local head, body = part:match "^%s*(.-)\r\n\r\n(.*)$"
+      parts[#parts + 1] = { head = head .. "\r\n", body = body }
+    end
+    assert.equal(4, #parts)
+    assert.matches("Subject: Photos\r\n", parts[1].head, 1, true)
+    assert.equal("2 file(s) attached.\r\n", mime.unqp(parts[2].body))
+    assert.matches('filename="picture one.jpg"\r\n', parts[3].head, 1, true)
+    assert.is_true(picture == mime.unb64(parts[3].body))
+    assert.matches('filename="empty"\r\n', parts[4].head, 1, true)
+    assert.equal("", parts[4].body)
+  end)
+
+  it("tells why a mail was not sent", function()
+    local output, status = send("nobody@example.org", "Photos", "README.md")
+    assert.equal("the mail was not sent: 550 nobody is here", (output:gsub("\n$", "")))
+    assert.equal(1, status)
+    output, status = send("bob@example.org", "Photos", "missing")
+    assert.equal("the mail was not sent: missing: No such file or directory", (output:gsub("\n$", "")))
+    assert.equal(1, status)
+    output, status = send("bob@example.org\r\nDATA", "Photos", "README.md")
+    assert.equal("the mail was not sent: invalid recipient: CR, LF and NUL are not allowed", (output:gsub("\n$", "")))
+    assert.equal(1, status)
+  end)
+
+  it("explains itself when it is told nothing or nonsense", function()
+    for _, words in ipairs { {}, { "127.0.0.1" }, { "here:25", "a", "b", "c" } } do
+      local output, status = process.file("examples/send_mail.lua", words[1], words[2], words[3], words[4]):finish()
+      assert.matches("^usage: ", output)
+      assert.equal(1, status)
+    end
   end)
 end)

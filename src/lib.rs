@@ -9,6 +9,8 @@ pub mod net;
 pub mod reactor;
 pub mod runtime;
 pub mod scheduler;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 #[cfg(feature = "bindings")]
 mod bindings;
@@ -31,15 +33,28 @@ macro_rules! modules {
 #[cfg(feature = "bindings")]
 modules! {
     cosock => "cosock",
+    cosock_asyncify => "cosock.asyncify",
     cosock_channel => "cosock.channel",
     cosock_coroutine => "cosock.coroutine",
     cosock_ltn12 => "cosock.ltn12",
+    cosock_mbox => "cosock.mbox",
     cosock_mime => "cosock.mime",
     cosock_socket => "cosock.socket",
+    cosock_socket_ftp => "cosock.socket.ftp",
     cosock_socket_headers => "cosock.socket.headers",
     cosock_socket_http => "cosock.socket.http",
+    cosock_socket_serial => "cosock.socket.serial",
+    cosock_socket_smtp => "cosock.socket.smtp",
     cosock_socket_tcp => "cosock.socket.tcp",
+    cosock_socket_tp => "cosock.socket.tp",
     cosock_socket_udp => "cosock.socket.udp",
+    cosock_socket_unix => "cosock.socket.unix",
     cosock_socket_url => "cosock.socket.url",
     cosock_timers => "cosock.timers",
+}
+
+#[cfg(all(feature = "bindings", feature = "tls"))]
+modules! {
+    cosock_ssl => "cosock.ssl",
+    cosock_ssl_config => "cosock.ssl.config",
 }

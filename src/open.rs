@@ -8,18 +8,38 @@ use crate::bindings;
 const MODULES: &[(&str, &str)] = &[
     ("cosock", include_str!("lua/cosock.lua")),
     ("cosock.argument", include_str!("lua/argument.lua")),
+    ("cosock.asyncify", include_str!("lua/asyncify.lua")),
     ("cosock.channel", include_str!("lua/channel.lua")),
     ("cosock.coroutine", include_str!("lua/coroutine.lua")),
     ("cosock.deadlock", include_str!("lua/deadlock.lua")),
+    ("cosock.environment", include_str!("lua/environment.lua")),
+    ("cosock.field", include_str!("lua/field.lua")),
+    ("cosock.install", include_str!("lua/install.lua")),
     ("cosock.link", include_str!("lua/link.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.ltn12", include_str!("lua/ltn12.lua")),
+    ("cosock.ltn12.filter", include_str!("lua/ltn12/filter.lua")),
+    ("cosock.ltn12.settings", include_str!("lua/ltn12/settings.lua")),
+    ("cosock.ltn12.sink", include_str!("lua/ltn12/sink.lua")),
+    ("cosock.ltn12.source", include_str!("lua/ltn12/source.lua")),
+    ("cosock.luasocket", include_str!("lua/luasocket.lua")),
+    ("cosock.luasocket.select", include_str!("lua/luasocket/select.lua")),
+    ("cosock.luasocket.selection", include_str!("lua/luasocket/selection.lua")),
+    ("cosock.mbox", include_str!("lua/mbox.lua")),
     ("cosock.mime", include_str!("lua/mime.lua")),
+    ("cosock.module", include_str!("lua/module.lua")),
+    ("cosock.nested", include_str!("lua/nested.lua")),
     ("cosock.pcall", include_str!("lua/pcall.lua")),
+    ("cosock.protected", include_str!("lua/protected.lua")),
+    ("cosock.replacements", include_str!("lua/replacements.lua")),
     ("cosock.socket", include_str!("lua/socket.lua")),
     ("cosock.socket.class", include_str!("lua/socket/class.lua")),
+    ("cosock.socket.closing", include_str!("lua/socket/closing.lua")),
     ("cosock.socket.dns", include_str!("lua/socket/dns.lua")),
     ("cosock.socket.exception", include_str!("lua/socket/exception.lua")),
+    ("cosock.socket.ftp", include_str!("lua/socket/ftp.lua")),
+    ("cosock.socket.ftp.data", include_str!("lua/socket/ftp/data.lua")),
+    ("cosock.socket.ftp.session", include_str!("lua/socket/ftp/session.lua")),
     ("cosock.socket.headers", include_str!("lua/socket/headers.lua")),
     ("cosock.socket.http", include_str!("lua/socket/http.lua")),
     ("cosock.socket.http.body", include_str!("lua/socket/http/body.lua")),
@@ -33,16 +53,40 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.http.redirect", include_str!("lua/socket/http/redirect.lua")),
     ("cosock.socket.http.request", include_str!("lua/socket/http/request.lua")),
     ("cosock.socket.http.settings", include_str!("lua/socket/http/settings.lua")),
+    ("cosock.socket.method", include_str!("lua/socket/method.lua")),
     ("cosock.socket.option", include_str!("lua/socket/option.lua")),
     ("cosock.socket.select", include_str!("lua/socket/select.lua")),
+    ("cosock.socket.serial", include_str!("lua/socket/serial.lua")),
+    ("cosock.socket.single_line", include_str!("lua/socket/single_line.lua")),
+    ("cosock.socket.smtp", include_str!("lua/socket/smtp.lua")),
+    ("cosock.socket.smtp.message", include_str!("lua/socket/smtp/message.lua")),
     ("cosock.socket.stream", include_str!("lua/socket/stream.lua")),
     ("cosock.socket.tcp", include_str!("lua/socket/tcp.lua")),
+    ("cosock.socket.tp", include_str!("lua/socket/tp.lua")),
     ("cosock.socket.udp", include_str!("lua/socket/udp.lua")),
+    ("cosock.socket.unix", include_str!("lua/socket/unix.lua")),
+    ("cosock.socket.unix.datagram", include_str!("lua/socket/unix/datagram.lua")),
+    ("cosock.socket.unix.stream", include_str!("lua/socket/unix/stream.lua")),
+    ("cosock.socket.upload", include_str!("lua/socket/upload.lua")),
     ("cosock.socket.url", include_str!("lua/socket/url.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl", include_str!("lua/ssl.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.certificate", include_str!("lua/ssl/certificate.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.config", include_str!("lua/ssl/config.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.connection", include_str!("lua/ssl/connection.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.context", include_str!("lua/ssl/context.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.decisions", include_str!("lua/ssl/decisions.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
+    ("cosock.tracebacks", include_str!("lua/tracebacks.lua")),
     ("cosock.wait", include_str!("lua/wait.lua")),
     ("cosock.waiting", include_str!("lua/waiting.lua")),
+    ("cosock.wrap", include_str!("lua/wrap.lua")),
 ];
 
 /// Where a state keeps the function that loads embedded modules.
@@ -70,6 +114,7 @@ pub(crate) fn open(lua: &Lua, name: &str) -> Result<Value> {
 fn new_require(lua: &Lua) -> Result<Function> {
     let loaded = lua.create_table()?;
     let native = bindings::native(lua)?;
+    native.set("modules", lua.create_table_from(MODULES.iter().map(|module| (module.0, true)))?)?;
     lua.create_function(move |lua, name: String| require(lua, &loaded, &native, &name))
 }
 

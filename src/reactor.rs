@@ -5,6 +5,7 @@
 //! one whose owner is busy elsewhere stops making events: backpressure.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,10 @@ use rustix::event::{PollFd, PollFlags};
 
 use crate::net::readiness;
 use crate::scheduler::{Direction, SourceId};
+
+/// How many events one look at the system collects at most. What it looks at is still in the processor's
+/// cache when the tasks use it; with a thousand at once it is not.
+const EVENTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// What the system reports about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +58,7 @@ impl Reactor {
     pub fn new() -> io::Result<Self> {
         Ok(Reactor {
             poller: Arc::new(Poller::new()?),
-            events: Events::new(),
+            events: Events::with_capacity(EVENTS_AT_ONCE),
             reported: Vec::new(),
             registrations: Vec::new(),
         })

@@ -15,7 +15,7 @@ use crate::scheduler::{AlarmId, Direction, Reason, Scheduler, SourceId, TaskId};
 /// How many operations a task may do without parking before others run.
 const OPERATIONS_IN_A_ROW: u32 = 128;
 /// The size of the buffer that all sockets of a state receive through.
-const SCRATCH_SIZE: usize = 64 * 1024;
+pub const SCRATCH_SIZE: usize = 64 * 1024;
 
 /// What the loop has to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +209,38 @@ impl Runtime {
         let source = self.watch_socket(socket, direction)?;
         self.scheduler.borrow_mut().wait_for(task, source, direction, deadline);
         Ok(())
+    }
+
+    /// Parks `task` until `deadline`, or until `socket` is closed. What the system reports about the
+    /// socket meanwhile is not what the task waits for.
+    pub fn pause(&self, task: TaskId, socket: &mut Socket, direction: Direction, deadline: Instant) {
+        let source = self.source_of(socket);
+        self.reactor.borrow_mut().ignore(source, direction);
+        self.scheduler.borrow_mut().wait_for_any(task, [(source, direction)], Some(deadline));
+    }
+
+    /// Parks `task` in the midst of an operation in the other direction until `socket` is ready in
+    /// `direction`, it is woken by [`Runtime::wake_watchers`], or `deadline` has passed.
+    ///
+    /// # Errors
+    /// As [`Runtime::wait_for_socket`].
+    pub fn wait_across(
+        &self,
+        task: TaskId,
+        socket: &mut Socket,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        let source = self.watch_socket(socket, direction)?;
+        self.scheduler.borrow_mut().wait_across(task, source, direction, deadline);
+        Ok(())
+    }
+
+    /// Wakes whoever only looks at a socket.
+    pub fn wake_watchers(&self, socket: &Socket) {
+        if let Some(source) = socket.source {
+            self.scheduler.borrow_mut().wake_watchers(source);
+        }
     }
 
     /// Sees to it that a socket's events in `direction` reach whoever waits for its source.

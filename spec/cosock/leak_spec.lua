@@ -4,6 +4,7 @@ local channel = require "cosock.channel"
 local cosock = require "cosock"
 local socket = require "cosock.socket"
 local timers = require "cosock.timers"
+local descriptors = require "spec.support.descriptors"
 local run = require "spec.support.run"
 local support = require "spec.cosock.support"
 
@@ -27,20 +28,6 @@ local function resident()
   return tonumber(status:match "VmRSS:%s*(%d+)" or 0)
 end
 
---- Counts the descriptors of this process, or as many of them as have small numbers: the system always
---- gives out the smallest. 0 where it does not tell.
-local function descriptors()
-  local count = 0
-  for number = 0, 4095 do
-    local file = io.open("/proc/self/fdinfo/" .. number)
-    if file then
-      file:close()
-      count = count + 1
-    end
-  end
-  return count
-end
-
 --- Makes a server that nothing else holds.
 local function listen(backlog)
   local server = assert(socket.bind("127.0.0.1", 0, backlog))
@@ -60,11 +47,11 @@ end
 local function grows_not(work)
   work()
   collect()
-  local lua, all, open = collectgarbage "count", resident(), descriptors()
+  local lua, all, open = collectgarbage "count", resident(), descriptors.count()
   work()
   collect()
   local lua_growth, growth = collectgarbage "count" - lua, resident() - all
-  assert.equal(open, descriptors())
+  assert.equal(open, descriptors.count())
   assert.is_true(lua_growth < LUA_SLACK, ("%.0f KiB more in Lua"):format(lua_growth))
   assert.is_true(growth < RESIDENT_SLACK, ("%.0f KiB more in the process"):format(growth))
   assert.same({}, cosock.get_thread_metadata())
@@ -235,7 +222,7 @@ describe("a task that is cancelled while it waits", function()
 
   it("leaves no descriptor of the sockets that only it held", function()
     collect()
-    local before = descriptors()
+    local before = descriptors.count()
     for _ = 1, 20 do
       releases(function()
         return (listen())
@@ -245,7 +232,7 @@ describe("a task that is cancelled while it waits", function()
       end)
     end
     collect()
-    assert.equal(before, descriptors())
+    assert.equal(before, descriptors.count())
   end)
 end)
 

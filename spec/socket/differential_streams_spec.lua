@@ -2,115 +2,7 @@
 
 local oracle = require "spec.support.oracle"
 local peers = require "spec.support.peers"
-
--- What the peer sends in each of the scenarios of receive; the patterns are tried on all of them.
-local inputs = {
-  { "two lines", "first\nsecond\n" },
-  { "lines with CR", "a\r\nb\rc\r\r\n\r\n" },
-  { "a line without end", "no end" },
-  { "only line ends", "\n\n\r\n" },
-  { "binary bytes", "\0\1\255\n\0tail" },
-  { "nothing", "" },
-  { "more than one buffer", ("0123456789"):rep(1000) .. "\n" .. ("x"):rep(9000) },
-}
-
-local reads = {
-  { "lines", { "*l" }, { "*l" }, { "*l" }, { "*l" } },
-  { "lines by default", {}, { nil, "p" }, {}, {} },
-  { "lines with a prefix", { "*l", ">" }, { "*l", "" }, { "*l", 5 }, { "*l", "x\r" } },
-  { "everything", { "*a" }, { "*a" }, { "*l" } },
-  { "everything with a prefix", { "*a", "<" }, { "*a", "<" } },
-  { "counts", { 1 }, { 2.9 }, { "3" }, { "0x2" }, { 0 }, { 20000 }, { 1 } },
-  { "counts with a prefix", { 3, "ab" }, { 2, "ab" }, { 1, "abc" }, { 0, "a" }, { 0, "" }, { 20000, "xyz" } },
-  { "a mixture", { 2 }, { "*l" }, { "*a" }, { 0 } },
-}
-
--- Sends the bytes, closes, and reads until there is nothing left.
-local function reading(bytes, calls)
-  return function(socket, record)
-    local receiver, sender = peers.receiver(socket, bytes)
-    sender:close()
-    for index = 2, #calls do
-      record:method(receiver, "receive", calls[index][1], calls[index][2])
-    end
-    record:method(receiver, "dirty")
-    receiver:close()
-  end
-end
-
--- Reads with the connection still open and no patience.
-local function reading_impatiently(bytes, calls)
-  return function(socket, record)
-    local receiver, sender = peers.receiver(socket, bytes)
-    receiver:settimeout(0.002)
-    for index = 2, #calls do
-      record:method(receiver, "receive", calls[index][1], calls[index][2])
-    end
-    record:method(receiver, "dirty")
-    sender:close()
-    receiver:close()
-  end
-end
-
-local function counting(socket, record)
-  local receiver, sender = peers.receiver(socket, "one\r\ntwo\r\nthree")
-  record:method(receiver, "receive", "*l")
-  record:method(receiver, "getstats")
-  record:method(receiver, "dirty")
-  record:method(receiver, "receive", 2)
-  record:method(receiver, "getstats")
-  record:method(sender, "getstats")
-  record:method(receiver, "setstats", 100, 200)
-  record:method(receiver, "receive", "*l")
-  record:method(receiver, "send", "abc", 2)
-  record:method(receiver, "getstats")
-  sender:close()
-  receiver:close()
-end
-
-local function sending_ranges(socket, record)
-  local receiver, sender = peers.receiver(socket, "")
-  local ranges = { {}, { 2 }, { 2, 4 }, { -3 }, { -3, -2 }, { 0, 0 }, { 7 }, { 3, 1 }, { 1.9, 2.9 }, { -100, 100 } }
-  for _, range in ipairs(ranges) do
-    record:method(sender, "send", "abcdef", range[1], range[2])
-    record:method(sender, "send", "\n")
-    record:method(receiver, "receive")
-  end
-  record:method(sender, "send", 3.25)
-  record:method(sender, "send", 12, 2)
-  sender:close()
-  record:method(receiver, "receive", "*a")
-  receiver:close()
-end
-
-local function after_the_peer_closed(socket, record)
-  local receiver, sender = peers.receiver(socket, "tail")
-  sender:close()
-  record:method(receiver, "receive")
-  record:method(receiver, "receive")
-  record:method(receiver, "receive", 5)
-  record:method(receiver, "receive", "*a")
-  record:method(receiver, "receive", 0)
-  record:method(receiver, "shutdown")
-  record:method(receiver, "send", "x")
-  record:method(receiver, "close")
-  record:method(receiver, "close")
-  record:value("class", receiver.class)
-end
-
-local function half_closed(socket, record)
-  local receiver, sender = peers.receiver(socket, "request\n")
-  record:method(sender, "shutdown", "send")
-  record:method(sender, "send", "more")
-  record:method(receiver, "receive", "*a")
-  record:method(receiver, "receive", "*a")
-  record:method(receiver, "send", "answer\n")
-  record:method(sender, "receive")
-  record:method(receiver, "shutdown", "receive")
-  record:method(receiver, "receive")
-  sender:close()
-  receiver:close()
-end
+local stream_scenarios = require "spec.support.stream_scenarios"
 
 local function life_of_a_server(address)
   return function(socket, record)
@@ -286,22 +178,15 @@ end
 
 if oracle.available() then
   describe("as with LuaSocket, receive", function()
-    for _, input in ipairs(inputs) do
-      for _, calls in ipairs(reads) do
-        same_as_luasocket(("reads %s from %s"):format(calls[1], input[1]), reading(input[2], calls))
-        if input[2] ~= "" and #input[2] < 1000 then -- so that all has arrived when the first byte has
-          same_as_luasocket(("reads %s from %s and runs out of time"):format(calls[1], input[1]),
-            reading_impatiently(input[2], calls))
-        end
-      end
+    for _, scenario in ipairs(stream_scenarios.receiving(peers.receiver)) do
+      same_as_luasocket(scenario[1], scenario[2])
     end
   end)
 
   describe("as with LuaSocket, a TCP connection", function()
-    same_as_luasocket("counts its bytes", counting)
-    same_as_luasocket("sends parts of strings", sending_ranges)
-    same_as_luasocket("goes on after the peer has closed", after_the_peer_closed)
-    same_as_luasocket("can be closed in one direction", half_closed)
+    for _, scenario in ipairs(stream_scenarios.talking(peers.receiver)) do
+      same_as_luasocket(scenario[1], scenario[2])
+    end
     same_as_luasocket("may fail and be tried again", connecting_in_vain)
     if peers.has_ipv6 then
       same_as_luasocket("decides for a family", deciding_the_family)

@@ -1,7 +1,7 @@
---- Compares `cosock.socket` with LuaSocket, where that is installed: both make the same calls, and what each call
---- returned or raised must be the same.
+--- Compares `cosock.socket`, or another module, with LuaSocket, where that is installed: both make the same calls,
+--- and what each call returned or raised must be the same.
 ---
---- A scenario is a function that gets the `socket` table under test and a recorder:
+--- A scenario is a function that gets the `socket` table (or the other module) under test and a recorder:
 ---
 ---     function(socket, record)
 ---       local tcp = socket.tcp4()
@@ -20,22 +20,24 @@ local M = {}
 local load = loadstring or load
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
---- LuaSocket's table, or nil where it is not installed. Loaded when first asked for, because loading it changes
+--- A module of LuaSocket, or nil where it is not installed. Loaded when first asked for, because loading it changes
 --- the process (it ignores SIGPIPE).
----@return table?
-function M.luasocket()
-  local found, luasocket = pcall(require, "socket")
-  return found and type(luasocket) == "table" and luasocket or nil
+---@param name string?  default "socket"
+---@return any
+function M.luasocket(name)
+  local found, luasocket = pcall(require, name or "socket")
+  return found and luasocket or nil
 end
 
---- Whether LuaSocket is installed; does not load it.
+--- Whether LuaSocket is installed, or a module of it; does not load it.
+---@param name string?  default "socket"
 ---@return boolean
-function M.available()
-  if package.loaded["socket"] then
+function M.available(name)
+  if package.loaded[name or "socket"] then
     return true
   end
   for _, searcher in ipairs(package.searchers or package.loaders) do -- luacheck: ignore 143
-    if type(searcher("socket")) == "function" then
+    if type((searcher(name or "socket"))) == "function" then -- a searcher may return nothing at all
       return true
     end
   end
@@ -216,12 +218,14 @@ local function differences(expected, actual, place)
   return found
 end
 
---- Runs a scenario with LuaSocket and with `cosock.socket`, outside and inside a task.
----@param scenario fun(socket: table, record: table)
+--- Runs a scenario with LuaSocket and with ours, outside and inside a task.
+---@param scenario fun(socket: any, record: table)
+---@param name string?  the module that the scenario gets, as LuaSocket calls it ("socket")
+---@param subject table?  compared in place of ours of that name
 ---@return string differences  one to a paragraph; empty when both did the same
-function M.differences(scenario)
-  local subject = require "cosock.socket"
-  local expected = transcript(M.luasocket(), scenario, pcall)
+function M.differences(scenario, name, subject)
+  subject = subject or require("cosock." .. (name or "socket"))
+  local expected = transcript(M.luasocket(name), scenario, pcall)
   assert(#expected > 0, "the scenario recorded nothing")
   local found = differences(expected, transcript(subject, scenario, pcall), "outside a task")
   local inside = run.task(transcript, subject, scenario, standard_pcall_can_wait and pcall or waiting_pcall)

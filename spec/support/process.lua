@@ -1,4 +1,4 @@
---- Runs Lua programs as child processes, under the interpreter that runs the specs.
+--- Runs programs as child processes: Lua ones under the interpreter that runs the specs.
 --
 -- A child's output (both streams) is read line by line. Every wait has a bound: a child that lives
 -- longer than `LIFETIME` is killed, and whoever reads from it then sees the end of its output.
@@ -37,12 +37,11 @@ local function preamble()
   return ("package.path = %q package.cpath = %q io.stdout:setvbuf 'line'"):format(package.path, package.cpath)
 end
 
---- Starts the program in the file `path` with the arguments that follow.
----@param path string
----@param ... string|number
+--- Starts a program.
+---@param ... string|number  its name, and its arguments
 ---@return table child
-function process.file(path, ...)
-  local words = { interpreter(), "-e", preamble(), path, ... }
+function process.command(...)
+  local words = { ... }
   for index, word in ipairs(words) do
     words[index] = quote(tostring(word))
   end
@@ -53,16 +52,43 @@ function process.file(path, ...)
   return child
 end
 
+local function temporary_file(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+--- Starts the Lua program in the file `path` with the arguments that follow.
+---@param path string
+---@param ... string|number
+---@return table child
+function process.file(path, ...)
+  return process.command(interpreter(), "-e", preamble(), path, ...)
+end
+
 --- Starts a program given as text.
 ---@param text string
 ---@param ... string|number  its arguments
 ---@return table child
 function process.script(text, ...)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
+  local path = temporary_file(text)
   local child = process.file(path, ...)
+  child.temporary = path
+  return child
+end
+
+--- Starts a program given as text that can have no more than so many descriptors.
+---@param descriptors integer
+---@param text string
+---@param ... string|number  its arguments
+---@return table child
+function process.script_with_few_descriptors(descriptors, text, ...)
+  local path = temporary_file(text)
+  local child = process.command(
+    "sh", "-c", 'ulimit -n "$0" && exec "$@"', descriptors, interpreter(), "-e", preamble(), path, ...
+  )
   child.temporary = path
   return child
 end

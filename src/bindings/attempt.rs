@@ -35,6 +35,17 @@ pub(crate) enum Attempt<T> {
     Again(Again),
 }
 
+impl<T> Attempt<T> {
+    /// The same with another result.
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Attempt<U> {
+        match self {
+            Attempt::Done(value) => Attempt::Done(f(value)),
+            Attempt::Failed(text) => Attempt::Failed(text),
+            Attempt::Again(again) => Attempt::Again(again),
+        }
+    }
+}
+
 /// What to pass to the next attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Again {
@@ -47,7 +58,7 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    fn new(began: f64, blocked: bool) -> Self {
+    pub(super) fn new(began: f64, blocked: bool) -> Self {
         Again { began, blocked, progress: 0 }
     }
 
@@ -81,7 +92,7 @@ impl Call<'_> {
                 return Ok(Attempt::Again(Again::new(self.beginning(&socket.timeouts), false)));
             }
             if !runtime.may_proceed(task, socket, direction) {
-                return Ok(self.wait(task, socket, direction, began));
+                return Ok(self.wait(task, socket, direction, direction, began));
             }
         }
         if began.is_some() {
@@ -110,8 +121,9 @@ impl Call<'_> {
                 let began = began.unwrap_or_else(|| self.beginning(&socket.timeouts));
                 Ok(Attempt::Again(Again::new(began, true)))
             }
-            (Err(Failure::Blocked(direction)), Place::Task(task)) => {
-                Ok(self.wait(task, socket, direction, began))
+            (Err(Failure::Unannounced(direction)), _) => self.pause(place, socket, direction, began),
+            (Err(Failure::Blocked(awaited)), Place::Task(task)) => {
+                Ok(self.wait(task, socket, direction, awaited, began))
             }
             (Err(Failure::Blocked(direction)), Place::Outside) => Ok(self.block(socket, direction, began)),
             (Err(Failure::Blocked(_)), Place::PlainCoroutine) => {
@@ -125,19 +137,21 @@ impl Call<'_> {
     }
 
     /// The operation is over: the next in line may go.
-    fn end_turn(&self, place: Place, socket: &Socket) {
+    pub(super) fn end_turn(&self, place: Place, socket: &Socket) {
         if let Place::Task(task) = place {
             self.context.runtime.scheduler.borrow_mut().release_turn(task);
             self.context.runtime.pass_on(socket);
         }
     }
 
-    /// Parks the task, or fails because the time is up.
+    /// Parks the task, or fails because the time is up. What an operation waits for may be the other
+    /// direction.
     fn wait<T>(
         &self,
         task: TaskId,
         socket: &mut Socket,
         direction: Direction,
+        awaited: Direction,
         began: Option<f64>,
     ) -> Attempt<T> {
         // Between two waits the time may begin anew (see `Timeouts`), but not after one that failed;
@@ -151,7 +165,13 @@ impl Call<'_> {
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let deadline = earlier(deadline, socket.next_address_due());
-        match self.context.runtime.wait_for_socket(task, socket, direction, deadline) {
+        self.context.set_socket(task, socket);
+        let parked = if awaited == direction {
+            self.context.runtime.wait_for_socket(task, socket, direction, deadline)
+        } else {
+            self.context.runtime.wait_across(task, socket, awaited, deadline)
+        };
+        match parked {
             Ok(()) => Attempt::Again(Again::new(began, false)),
             Err(error) => {
                 self.end_turn(Place::Task(task), socket);
@@ -161,6 +181,7 @@ impl Call<'_> {
     }
 
     /// Blocks the program, or fails because the time is up.
+    #[cold]
     fn block<T>(&self, socket: &Socket, direction: Direction, began: Option<f64>) -> Attempt<T> {
         let (began, limit) = self.limit(&socket.timeouts, began);
         if limit == Some(Duration::ZERO) {

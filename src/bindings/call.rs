@@ -207,10 +207,22 @@ impl Call<'_> {
         self.kind(index) <= ffi::LUA_TNIL
     }
 
+    /// Whether an argument is a number, and no string that reads as one.
+    pub(crate) fn is_number(&self, index: c_int) -> bool {
+        self.kind(index) == ffi::LUA_TNUMBER
+    }
+
     /// An argument's truth.
     pub(crate) fn truth(&self, index: c_int) -> bool {
         // SAFETY: any index is acceptable.
         unsafe { ffi::lua_toboolean(self.state, index) != 0 }
+    }
+
+    /// How many arguments there are.
+    #[cfg(feature = "tls")]
+    pub(crate) fn argument_count(&self) -> c_int {
+        // SAFETY: nothing but the arguments is on the stack while a body runs.
+        unsafe { ffi::lua_gettop(self.state) }
     }
 
     /// An argument that is a number, or a string that reads as one.
@@ -317,11 +329,13 @@ impl Call<'_> {
     }
 
     /// The error of a wrong argument.
+    #[cold]
     pub(crate) fn argument_error(&self, index: c_int, detail: impl Into<Cow<'static, str>>) -> Raise {
         Raise::Argument { index, detail: detail.into() }
     }
 
     /// The error of an argument of the wrong type.
+    #[cold]
     pub(crate) fn type_error(&self, index: c_int, expected: &str) -> Raise {
         // SAFETY: `lua_typename` knows every type and returns a constant string.
         let found = unsafe { CStr::from_ptr(ffi::lua_typename(self.state, self.kind(index))) };
@@ -332,10 +346,13 @@ impl Call<'_> {
     ///
     /// # Safety
     /// Nothing that needs dropping may be alive in the frames of this call but `raise`.
+    #[cold]
     unsafe fn push_error(&self, raise: Raise) {
         let message = match raise {
             Raise::Message(text) => text,
             Raise::Argument { index, detail } => self.argument_message(index, &detail).into(),
+            #[cfg(feature = "tls")]
+            Raise::Top => return,
         };
         // SAFETY: there is room for two values.
         unsafe {

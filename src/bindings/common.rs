@@ -3,37 +3,31 @@
 use std::os::fd::RawFd;
 
 use super::call::{Call, Function};
-use super::object::{self, Accepted, Class, TCP, UDP};
-use super::value::{Raise, Value, Values, failed, nothing, one};
+use super::object::{self, Accepted};
+use super::value::{Raise, Values, failed, nothing, one};
 use crate::net::address::{self, Family};
 use crate::net::error;
 
-/// Functions of TCP objects.
-pub(super) const TCP_FUNCTIONS: &[Function] = &functions(TCP, TCP);
-/// Functions of UDP objects.
-pub(super) const UDP_FUNCTIONS: &[Function] = &functions(UDP, UDP_CONNECTED);
-/// Functions of connected streams, which count bytes.
-pub(super) const STREAM_FUNCTIONS: &[Function] = &[
-    Function::direct("getstats", get_statistics).of(CLIENT),
-    Function::direct("setstats", set_statistics).of(CLIENT),
-];
-
-const CLIENT: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
-const UDP_CONNECTED: Accepted = Accepted(&[Class::UdpConnected], "udp{connected}");
-
-/// The functions of a family: of which classes they are, and of which those that have a peer.
-const fn functions(any: Accepted, with_peer: Accepted) -> [Function; 10] {
+/// The functions of all objects of a family.
+pub(super) const fn functions(any: Accepted) -> [Function; 7] {
     [
         Function::direct("close", close).of(any),
         Function::direct("dirty", dirty).of(any),
         Function::direct("getfd", get_descriptor).of(any),
         Function::direct("setfd", set_descriptor).of(any),
-        Function::direct("getfamily", get_family).of(any),
-        Function::direct("getsockname", get_local_name).of(any),
-        Function::direct("getpeername", get_peer_name).of(with_peer),
         Function::direct("settimeout", set_timeout).of(any).with_strings(&[3]),
         Function::direct("gettimeout", get_timeout).of(any),
         Function::direct("tostring", to_string),
+    ]
+}
+
+/// The functions of objects with internet addresses: of which classes they are, and of which those
+/// that have a peer.
+pub(super) const fn names(any: Accepted, with_peer: Accepted) -> [Function; 3] {
+    [
+        Function::direct("getfamily", get_family).of(any),
+        Function::direct("getsockname", get_local_name).of(any),
+        Function::direct("getpeername", get_peer_name).of(with_peer),
     ]
 }
 
@@ -45,13 +39,13 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// `dirty(socket)`: whether received bytes wait in the buffer.
-fn dirty(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn dirty(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
-    Ok(one(!socket.borrow().buffer.is_empty()))
+    Ok(one(socket.borrow().has_received()))
 }
 
 /// `getfd(socket)`: the descriptor, -1 if there is none.
-fn get_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn get_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     Ok(one(socket.borrow().number()))
 }
@@ -96,7 +90,7 @@ fn name(address: std::io::Result<std::net::SocketAddr>, family: Family) -> Value
 }
 
 /// `settimeout(socket, seconds, mode)`: 1.
-fn set_timeout(call: &Call<'_>) -> Result<Values, Raise> {
+pub(super) fn set_timeout(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let seconds = call.number_or(2, -1.0)?;
     let mode = if call.is_absent(3) { b"b" } else { call.string(3)? };
@@ -114,25 +108,6 @@ fn get_timeout(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let timeouts = socket.borrow().timeouts;
     Ok(one(timeouts.block).and(timeouts.total))
-}
-
-/// `getstats(socket)`: bytes received, bytes sent, age in seconds.
-fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.this()?;
-    let statistics = socket.borrow().statistics;
-    Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
-}
-
-/// `setstats(socket, received, sent, age)`: 1.
-fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.this()?;
-    let statistics = &mut socket.borrow_mut().statistics;
-    statistics.received = call.number_or(2, statistics.received)?.trunc();
-    statistics.sent = call.number_or(3, statistics.sent)?.trunc();
-    if let Some(age) = call.maybe_number(4) {
-        statistics.set_age(age);
-    }
-    Ok(one(1))
 }
 
 /// `tostring(socket)`: class and address.

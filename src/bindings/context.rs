@@ -2,17 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::c_int;
 use std::ptr;
 use std::rc::Rc;
 
-use mlua::ffi::{self, lua_State};
+use mlua::ffi::lua_State;
+use rustc_hash::FxHashSet;
 
 use super::call::Call;
 use super::dns::Answer;
 use super::object::Metatables;
 use super::value::Raise;
 use crate::net::resolver::Lookup;
+use crate::net::socket::Socket;
 use crate::runtime::Runtime;
 use crate::scheduler::TaskId;
 
@@ -20,16 +21,37 @@ use crate::scheduler::TaskId;
 pub(crate) struct Context {
     pub(crate) runtime: Rc<Runtime>,
     pub(super) metatables: Metatables,
-    /// The coroutine of every task, by task id: compared, never used.
-    threads: RefCell<Vec<*mut lua_State>>,
+    /// Where every task's things are, by task id.
+    whereabouts: RefCell<Vec<Whereabouts>>,
+    /// The coroutine of the running task that can wait now: its own, or one inside that through which
+    /// waits pass outward (see `coroutine`).
+    pub(super) active: Cell<*mut lua_State>,
+    /// The coroutines that have a link (see `coroutine`), and perhaps some that were collected.
+    pub(super) linked: RefCell<FxHashSet<*mut lua_State>>,
     /// The coroutine in which the loop runs.
     loop_thread: Cell<*mut lua_State>,
-    /// The registry's reference to the set of coroutines through which waits pass outward.
-    nested: c_int,
+    /// What Lua 5.1 offers to count the depth of coroutines.
+    #[cfg(feature = "lua51")]
+    pub(super) set_level: Option<super::coroutine::SetLevel>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: super::tls::State,
+}
+
+/// Where a task's things are in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts {
+    /// Its coroutine, which lives as long as the task; null if there is no such task.
+    pub(super) thread: *mut lua_State,
+    /// The socket that it last waited for: an address, not to be followed.
+    pub(super) socket: *const Socket,
+}
+
+impl Whereabouts {
+    const NOWHERE: Self = Whereabouts { thread: ptr::null_mut(), socket: ptr::null() };
 }
 
 /// How large a buffer is kept, in bytes.
@@ -47,20 +69,30 @@ pub(crate) enum Place {
 }
 
 /// What a program reads when it waits where it cannot.
-pub(crate) const PLAIN_COROUTINE: &str = "attempt to wait in a coroutine that was made inside a task \
-     with the standard coroutine table; make it with require \"cosock.coroutine\" instead";
+pub(crate) const PLAIN_COROUTINE: &str = "attempt to wait in a coroutine from which the wait cannot reach the \
+     task: resume it with the functions of require \"cosock.coroutine\", not of the standard coroutine table, and \
+     not from within a C function";
 pub(crate) const OUTSIDE: &str = "attempt to yield from outside a coroutine: only a task can wait here \
      (see cosock.spawn and cosock.run)";
 
 impl Context {
-    pub(super) fn new(runtime: Runtime, metatables: Metatables, nested: c_int) -> Self {
+    pub(super) fn new(
+        runtime: Runtime,
+        metatables: Metatables,
+        #[cfg(feature = "tls")] tls: super::tls::State,
+    ) -> Self {
         Context {
             runtime: Rc::new(runtime),
             metatables,
-            threads: RefCell::default(),
+            whereabouts: RefCell::default(),
+            active: Cell::new(ptr::null_mut()),
+            linked: RefCell::default(),
             loop_thread: Cell::new(ptr::null_mut()),
-            nested,
+            #[cfg(feature = "lua51")]
+            set_level: super::coroutine::set_level(),
             lookups: RefCell::default(),
+            #[cfg(feature = "tls")]
+            tls,
             spare: Cell::default(),
         }
     }
@@ -79,17 +111,33 @@ impl Context {
     }
 
     pub(super) fn set_thread(&self, task: TaskId, thread: *mut lua_State) {
-        let mut threads = self.threads.borrow_mut();
-        if threads.len() <= task.0 {
-            threads.resize(task.0 + 1, ptr::null_mut());
+        let mut whereabouts = self.whereabouts.borrow_mut();
+        if whereabouts.len() <= task.0 {
+            whereabouts.resize(task.0 + 1, Whereabouts::NOWHERE);
         }
-        threads[task.0] = thread;
+        whereabouts[task.0] = Whereabouts { thread, ..Whereabouts::NOWHERE };
+    }
+
+    /// Remembers where the socket is that a task waits for.
+    pub(super) fn set_socket(&self, task: TaskId, socket: &Socket) {
+        if let Some(whereabouts) = self.whereabouts.borrow_mut().get_mut(task.0) {
+            whereabouts.socket = socket;
+        }
+    }
+
+    pub(super) fn whereabouts(&self, task: TaskId) -> Whereabouts {
+        self.whereabouts.borrow().get(task.0).copied().unwrap_or(Whereabouts::NOWHERE)
+    }
+
+    /// Says that the loop resumes this task next.
+    pub(super) fn activate(&self, task: TaskId) {
+        self.active.set(self.whereabouts(task).thread);
     }
 
     /// Gives back the memory that many tasks took, when there are none left. Returns how many there
     /// were at a time.
     pub(super) fn forget_threads(&self) -> usize {
-        self.threads.take().len()
+        self.whereabouts.take().len()
     }
 
     pub(super) fn set_loop_thread(&self, thread: *mut lua_State) {
@@ -104,12 +152,10 @@ impl Call<'_> {
         let Some(task) = context.runtime.current() else {
             return Place::Outside;
         };
-        if context.threads.borrow().get(task.0) == Some(&self.state()) {
+        if context.active.get() == self.state() {
             Place::Task(task)
         } else if context.loop_thread.get() == self.state() {
             Place::Outside
-        } else if self.is_nested() {
-            Place::Task(task)
         } else {
             Place::PlainCoroutine
         }
@@ -121,21 +167,6 @@ impl Call<'_> {
             Place::Task(task) => Ok(task),
             Place::Outside => Err(Raise::Message(OUTSIDE.into())),
             Place::PlainCoroutine => Err(Raise::Message(PLAIN_COROUTINE.into())),
-        }
-    }
-
-    /// Whether this coroutine passes waits outward.
-    fn is_nested(&self) -> bool {
-        // SAFETY: the reference is to a table; three values are pushed and popped, and a raw look-up
-        // cannot fail.
-        unsafe {
-            let state = self.state();
-            ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.context.nested.into());
-            ffi::lua_pushthread(state);
-            ffi::lua_rawget(state, -2);
-            let found = ffi::lua_toboolean(state, -1) != 0;
-            ffi::lua_pop(state, 2);
-            found
         }
     }
 }

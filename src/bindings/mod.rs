@@ -3,21 +3,30 @@
 //! [`native`] makes the table that the embedded Lua receives: the functions of every file here, under
 //! the name of what they work on.
 
+mod ahead;
 mod attempt;
 mod call;
 mod common;
+mod connection;
 mod context;
+mod coroutine;
+mod datagram;
 mod dns;
-mod headers;
+mod http;
 mod mime;
 mod object;
 mod option;
+mod pause;
 mod resolve;
 mod select;
+mod serial;
 mod stream;
 mod task;
 mod tcp;
+#[cfg(feature = "tls")]
+mod tls;
 mod udp;
+mod unix;
 mod value;
 mod waiting;
 
@@ -28,10 +37,62 @@ use mlua::{AnyUserData, IntoLua, Lua, Result, Table, Value};
 
 use call::{Binding, Function};
 use context::Context;
-use object::{Class, Metatables};
+use object::{Class, Metatables, SERIAL, TCP, UDP, UNIX_DATAGRAM, UNIX_STREAM};
 
 use crate::net::error;
 use crate::runtime::Runtime;
+
+/// The functions for the embedded Lua, by the name of what they work on.
+const GROUPS: &[(&str, &[&[Function]])] = &[
+    ("task", &[task::FUNCTIONS]),
+    ("select", &[select::FUNCTIONS]),
+    ("dns", &[dns::FUNCTIONS]),
+    ("mime", &[mime::FUNCTIONS]),
+    ("http", &[http::FUNCTIONS]),
+    (
+        "tcp",
+        &[
+            tcp::FUNCTIONS,
+            &common::functions(TCP),
+            &common::names(TCP, TCP),
+            &connection::functions(tcp::MASTER, tcp::SERVER, tcp::CLIENT),
+            &stream::functions(tcp::CLIENT),
+            &[option::getter(TCP), option::setter(TCP)],
+        ],
+    ),
+    (
+        "udp",
+        &[
+            udp::FUNCTIONS,
+            &common::functions(UDP),
+            &common::names(UDP, udp::CONNECTED),
+            &datagram::functions(UDP, udp::UNCONNECTED, udp::CONNECTED),
+            &[option::getter(UDP), option::setter(UDP)],
+        ],
+    ),
+    (
+        "unix_stream",
+        &[
+            unix::STREAM_FUNCTIONS,
+            &common::functions(UNIX_STREAM),
+            &connection::functions(unix::MASTER, unix::SERVER, unix::CLIENT),
+            &stream::functions(unix::CLIENT),
+            &[option::setter(UNIX_STREAM)],
+        ],
+    ),
+    (
+        "unix_datagram",
+        &[
+            unix::DATAGRAM_FUNCTIONS,
+            &common::functions(UNIX_DATAGRAM),
+            &datagram::functions(UNIX_DATAGRAM, unix::UNCONNECTED, unix::CONNECTED),
+            &[option::setter(UNIX_DATAGRAM)],
+        ],
+    ),
+    #[cfg(feature = "tls")]
+    ("tls", tls::FUNCTIONS),
+    ("serial", &[serial::FUNCTIONS, &common::functions(SERIAL), &stream::functions(serial::CLIENT)]),
+];
 
 /// Makes the table of native functions for a Lua state, with a runtime of its own.
 ///
@@ -44,49 +105,39 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     ignore_sigpipe();
 
-    let nested = lua.create_table()?;
-    nested.set_metatable(Some(lua.create_table_from([("__mode", "k")])?))?;
-
     let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
     let mut tables = Vec::new();
-    for (class, entry) in Class::ALL.into_iter().zip(&mut metatables.0) {
+    for (&class, entry) in Class::ALL.iter().zip(&mut metatables.0) {
         let table = lua.create_table()?;
         *entry = (table.to_pointer(), reference(lua, &table)?);
         tables.push((class, table));
     }
-    let context = new_context(lua, Context::new(runtime, metatables, reference(lua, &nested)?))?;
+    #[cfg(feature = "tls")]
+    let (tls, prepared) = tls::prepare(lua)?;
+    let context = Context::new(
+        runtime,
+        metatables,
+        #[cfg(feature = "tls")]
+        tls,
+    );
+    let context = new_context(lua, context)?;
 
     let native = lua.create_table()?;
-    native.set("nested", nested)?;
     // SAFETY: the function is fine with any upvalues; it has none, so that it is the same wherever it is pushed.
     native.set("park", unsafe { lua.create_c_function(waiting::park)? })?;
+    native.set("coroutine", coroutine::functions(lua, &context)?)?;
     native.set("waits", waiting::ENTRY.is_some())?;
-    native.set("datagram_size", udp::DATAGRAM_SIZE)?;
-    let groups: [(&str, &[&[Function]]); 6] = [
-        ("task", &[task::FUNCTIONS]),
-        ("select", &[select::FUNCTIONS]),
-        ("dns", &[dns::FUNCTIONS]),
-        ("mime", &[mime::FUNCTIONS]),
-        (
-            "tcp",
-            &[
-                tcp::FUNCTIONS,
-                common::TCP_FUNCTIONS,
-                common::STREAM_FUNCTIONS,
-                option::TCP_FUNCTIONS,
-                stream::FUNCTIONS,
-                headers::FUNCTIONS,
-            ],
-        ),
-        ("udp", &[udp::FUNCTIONS, common::UDP_FUNCTIONS, option::UDP_FUNCTIONS]),
-    ];
-    for (name, lists) in groups {
+    native.set("datagram_size", datagram::DATAGRAM_SIZE)?;
+    for &(name, lists) in GROUPS {
         let group = lua.create_table()?;
         for function in lists.iter().copied().flatten() {
             group.set(function.name, new_function(lua, &context, function)?)?;
         }
         native.set(name, group)?;
     }
+
+    #[cfg(feature = "tls")]
+    tls::install(lua, &context, prepared, &native.get("tls")?)?;
 
     let classes = lua.create_table()?;
     for (class, metatable) in tables {
@@ -117,11 +168,10 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     let methods = lua.create_table_from([("class", class.name())])?;
     // What `getmetatable` shows: the true one stays out of reach, as it decides what an object is.
     let shown = lua.create_table_from([("__name", class.name())])?;
-    for group in class.groups() {
+    for group in class.family().groups {
         shown.set(*group, true)?;
     }
-    let family = if class.kinds() == crate::net::options::Kinds::TCP { "tcp" } else { "udp" };
-    let tostring: Value = native.get::<Table>(family)?.get("tostring")?;
+    let tostring: Value = native.get::<Table>(class.family().name)?.get("tostring")?;
     // SAFETY: the function gets the one upvalue that it documents.
     let index = unsafe { closure(lua, object::index, &methods)? };
     // SAFETY: likewise.
@@ -134,14 +184,23 @@ fn fill_metatable(lua: &Lua, class: Class, metatable: &Table, native: &Table) ->
     metatable.set("__tostring", tostring)?;
     metatable.set("__gc", collect)?;
     metatable.set("__metatable", shown)?;
+    #[cfg(feature = "tls")]
+    if class == Class::Tls {
+        // The embedded Lua adds what closes a connection at the end of its scope.
+        native.get::<Table>("tls")?.set("metatable", metatable)?;
+    }
     Ok(methods)
 }
 
-/// Keeps a table alive as long as the state, and returns the registry's reference to it.
-fn reference(lua: &Lua, table: &Table) -> Result<c_int> {
+/// Keeps a value alive as long as the state, and returns the registry's reference to it.
+fn reference(lua: &Lua, value: impl IntoLua) -> Result<c_int> {
     let mut reference = 0;
-    // SAFETY: the table is on the stack, and `luaL_ref` takes it off.
-    unsafe { lua.exec_raw::<()>(table, |state| reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX))? };
+    // SAFETY: the value is on the stack, and `luaL_ref` takes it off.
+    unsafe {
+        lua.exec_raw::<()>(value.into_lua(lua)?, |state| {
+            reference = ffi::luaL_ref(state, ffi::LUA_REGISTRYINDEX)
+        })?
+    };
     Ok(reference)
 }
 

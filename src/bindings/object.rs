@@ -25,12 +25,33 @@ pub(crate) enum Class {
     TcpServer,
     UdpUnconnected,
     UdpConnected,
+    UnixStreamMaster,
+    UnixStreamClient,
+    UnixStreamServer,
+    UnixDatagramUnconnected,
+    UnixDatagramConnected,
+    SerialClient,
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 impl Class {
     /// Every class, each at the index that is its number.
-    pub(super) const ALL: [Class; 5] =
-        [Class::TcpMaster, Class::TcpClient, Class::TcpServer, Class::UdpUnconnected, Class::UdpConnected];
+    pub(super) const ALL: &'static [Class] = &[
+        Class::TcpMaster,
+        Class::TcpClient,
+        Class::TcpServer,
+        Class::UdpUnconnected,
+        Class::UdpConnected,
+        Class::UnixStreamMaster,
+        Class::UnixStreamClient,
+        Class::UnixStreamServer,
+        Class::UnixDatagramUnconnected,
+        Class::UnixDatagramConnected,
+        Class::SerialClient,
+        #[cfg(feature = "tls")]
+        Class::Tls,
+    ];
 
     /// The name: what `tostring` and the field `class` show.
     pub(super) fn name(self) -> &'static str {
@@ -40,25 +61,66 @@ impl Class {
             Class::TcpServer => "tcp{server}",
             Class::UdpUnconnected => "udp{unconnected}",
             Class::UdpConnected => "udp{connected}",
+            Class::UnixStreamMaster => "unixstream{master}",
+            Class::UnixStreamClient => "unixstream{client}",
+            Class::UnixStreamServer => "unixstream{server}",
+            Class::UnixDatagramUnconnected => "unixdgram{unconnected}",
+            Class::UnixDatagramConnected => "unixdgram{connected}",
+            Class::SerialClient => "serial{client}",
+            #[cfg(feature = "tls")]
+            Class::Tls => "SSL:Connection",
         }
     }
 
-    /// The groups it belongs to, by the names that errors give them.
-    pub(super) fn groups(self) -> &'static [&'static str] {
-        match self.kinds() {
-            Kinds::TCP => &["tcp{any}"],
-            _ => &["udp{any}", "select{able}"],
-        }
-    }
-
-    /// What kind of socket it is, as far as options are concerned.
-    pub(super) fn kinds(self) -> Kinds {
+    /// The family it belongs to.
+    pub(super) fn family(self) -> &'static Family {
         match self {
-            Class::TcpMaster | Class::TcpClient | Class::TcpServer => Kinds::TCP,
-            Class::UdpUnconnected | Class::UdpConnected => Kinds::UDP,
+            Class::TcpMaster | Class::TcpClient | Class::TcpServer => &TCP_FAMILY,
+            Class::UdpUnconnected | Class::UdpConnected => &UDP_FAMILY,
+            Class::UnixStreamMaster | Class::UnixStreamClient | Class::UnixStreamServer => {
+                &UNIX_STREAM_FAMILY
+            }
+            Class::UnixDatagramUnconnected | Class::UnixDatagramConnected => &UNIX_DATAGRAM_FAMILY,
+            Class::SerialClient => &SERIAL_FAMILY,
+            #[cfg(feature = "tls")]
+            Class::Tls => &TLS_FAMILY,
         }
+    }
+
+    /// What an object becomes that listens.
+    pub(super) fn server(self) -> Class {
+        if self == Class::TcpMaster { Class::TcpServer } else { Class::UnixStreamServer }
+    }
+
+    /// What an object is that one of this class accepted.
+    pub(super) fn client(self) -> Class {
+        if self == Class::TcpServer { Class::TcpClient } else { Class::UnixStreamClient }
     }
 }
+
+/// What the classes of a family have in common.
+#[derive(Debug)]
+pub(super) struct Family {
+    /// Its name, by which the embedded Lua finds its functions.
+    pub(super) name: &'static str,
+    /// The groups its classes belong to, by the names that errors give them.
+    pub(super) groups: &'static [&'static str],
+    /// What kind of socket they are, as far as options are concerned.
+    pub(super) kinds: Kinds,
+}
+
+const TCP_FAMILY: Family = Family { name: "tcp", groups: &["tcp{any}"], kinds: Kinds::TCP };
+const UDP_FAMILY: Family = Family { name: "udp", groups: &["udp{any}", "select{able}"], kinds: Kinds::UDP };
+const UNIX_STREAM_FAMILY: Family =
+    Family { name: "unix_stream", groups: &["unixstream{any}"], kinds: Kinds::UNIX_STREAM };
+const UNIX_DATAGRAM_FAMILY: Family = Family {
+    name: "unix_datagram",
+    groups: &["unixdgram{any}", "select{able}"],
+    kinds: Kinds::UNIX_DATAGRAM,
+};
+#[cfg(feature = "tls")]
+const TLS_FAMILY: Family = Family { name: "tls", groups: &[], kinds: Kinds::NONE };
+const SERIAL_FAMILY: Family = Family { name: "serial", groups: &["serial{any}"], kinds: Kinds::NONE };
 
 /// The classes whose objects a method accepts, and how errors name them.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +131,18 @@ pub(crate) const TCP: Accepted =
     Accepted(&[Class::TcpMaster, Class::TcpClient, Class::TcpServer], "tcp{any}");
 /// Any UDP object.
 pub(crate) const UDP: Accepted = Accepted(&[Class::UdpUnconnected, Class::UdpConnected], "udp{any}");
+/// Any unix stream object.
+pub(crate) const UNIX_STREAM: Accepted =
+    Accepted(&[Class::UnixStreamMaster, Class::UnixStreamClient, Class::UnixStreamServer], "unixstream{any}");
+/// Any unix datagram object.
+pub(crate) const UNIX_DATAGRAM: Accepted =
+    Accepted(&[Class::UnixDatagramUnconnected, Class::UnixDatagramConnected], "unixdgram{any}");
+/// Any serial object: there is one class only.
+pub(crate) const SERIAL: Accepted = Accepted(&[Class::SerialClient], "serial{any}");
+
+/// A connection that speaks TLS.
+#[cfg(feature = "tls")]
+pub(crate) const TLS: Accepted = Accepted(&[Class::Tls], "SSL:Connection");
 
 /// A socket object: what the userdata's block holds, until it is collected.
 #[derive(Debug)]
@@ -96,9 +170,24 @@ impl Call<'_> {
         index: c_int,
         accepted: Accepted,
     ) -> Result<(&RefCell<Socket>, Class), Raise> {
-        self.any_socket(index)
+        let (socket, class) = self
+            .any_socket(index)
             .filter(|(_, class)| accepted.0.contains(class))
-            .ok_or_else(|| self.argument_error(index, format!("{} expected", accepted.1)))
+            .ok_or_else(|| self.class_error(index, accepted))?;
+        #[cfg(feature = "tls")]
+        if class == Class::Tls && socket.try_borrow_mut().is_err() {
+            // The program is called in the midst of the connection's handshake.
+            return Err(Raise::Message("the connection is in the midst of its handshake".into()));
+        }
+        Ok((socket, class))
+    }
+
+    fn class_error(&self, index: c_int, accepted: Accepted) -> Raise {
+        #[cfg(feature = "tls")]
+        if accepted.0 == TLS.0 {
+            return self.type_error(index, accepted.1);
+        }
+        self.argument_error(index, format!("{} expected", accepted.1))
     }
 
     /// A socket object of any class, and its class.
@@ -216,6 +305,10 @@ pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
 
 /// Closes a socket and wakes whoever waits for it.
 pub(crate) fn close(runtime: &Runtime, socket: &mut Socket) {
+    #[cfg(feature = "tls")]
+    if let Some(tls) = socket.tls.take() {
+        tls.end(socket.descriptor.as_ref());
+    }
     // What has arrived for a task that waits for more is handed to it as its partial result.
     if !runtime.is_awaited(socket, Direction::Read) {
         socket.buffer.clear();

@@ -4,23 +4,21 @@ use std::ffi::CString;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::call::{Call, Function};
-use super::object::{Accepted, TCP, UDP};
+use super::object::Accepted;
 use super::value::{Raise, Table, Value, Values, failed, nothing, one};
 use crate::net::address::parse_ipv4;
 use crate::net::error;
 use crate::net::options::{self, Shape, SocketOption, Value as OptionValue};
 
-/// Functions of TCP objects.
-pub(super) const TCP_FUNCTIONS: &[Function] = &functions(TCP);
-/// Functions of UDP objects.
-pub(super) const UDP_FUNCTIONS: &[Function] = &functions(UDP);
+/// The function that reads options of these objects.
+pub(super) const fn getter(any: Accepted) -> Function {
+    Function::direct("getoption", get).of(any).with_strings(&[2])
+}
 
-const fn functions(any: Accepted) -> [Function; 2] {
-    [
-        Function::direct("getoption", get).of(any).with_strings(&[2]),
-        // Behind the value come the fields of a value that is a table, read by the caller.
-        Function::wrapped("setoption", set).of(any).with_strings(&[2]),
-    ]
+/// The function that sets options of these objects. Behind the value come the fields of a value that
+/// is a table, read by the caller.
+pub(super) const fn setter(any: Accepted) -> Function {
+    Function::wrapped("setoption", set).of(any).with_strings(&[2])
 }
 
 /// How much of an unknown name an error shows.
@@ -29,7 +27,7 @@ const NAME_SHOWN: usize = 35;
 /// `getoption(socket, name)`: the value, or `nil, error`.
 fn get(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, class) = call.this()?;
-    let option = find(call, |option| option.readable.include(class.kinds()))?;
+    let option = find(call, |option| option.readable.include(class.family().kinds))?;
     let socket = socket.borrow();
     let Some(descriptor) = &socket.descriptor else {
         return Ok(failed("getsockopt failed"));
@@ -55,7 +53,7 @@ fn get(call: &Call<'_>) -> Result<Values, Raise> {
 /// `setoption(socket, name, value, on, timeout, multiaddr, interface)`: 1, or `nil, error`.
 fn set(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, class) = call.this()?;
-    let option = find(call, |option| option.writable.include(class.kinds()))?;
+    let option = find(call, |option| option.writable.include(class.family().kinds))?;
     let value = value(call, option.shape)?;
     let socket = socket.borrow();
     let outcome = socket.open_descriptor().and_then(|descriptor| option.set(descriptor, &value));

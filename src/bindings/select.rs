@@ -4,16 +4,23 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::time::Duration;
 
 use super::call::{Call, Function};
+use super::object::Class;
 use super::task::task;
 use super::value::{Raise, Table, Value, Values, failed, nothing, one};
+use crate::net::address::Family;
 use crate::net::error;
 use crate::net::readiness;
+use crate::net::socket::Socket;
 use crate::runtime::deadline_after;
 use crate::scheduler::Direction;
 
-/// Functions that take two arrays, of sockets to read from and of sockets to write to.
-pub(super) const FUNCTIONS: &[Function] =
-    &[Function::wrapped("poll", poll), Function::wrapped("park_any", park_any)];
+/// Functions that take two arrays, of sockets to read from and of sockets to write to; and one that
+/// makes a socket for these arrays out of any descriptor.
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::wrapped("poll", poll),
+    Function::wrapped("park_any", park_any),
+    Function::direct("duplicate", duplicate),
+];
 
 const DIRECTIONS: [(i32, Direction); 2] = [(1, Direction::Read), (2, Direction::Write)];
 
@@ -29,8 +36,8 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
         for position in 1..=call.array_length(argument) {
             let state = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
-                let socket = socket.borrow();
-                Some((socket.number(), !socket.buffer.is_empty()))
+                let socket = socket.try_borrow().ok()?;
+                Some((socket.number(), socket.has_received()))
             });
             match state {
                 Some((number, true)) if number >= 0 && direction == Direction::Read => {
@@ -75,7 +82,7 @@ fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
         for position in 1..=call.array_length(argument) {
             let watched = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
-                let socket = &mut *socket.borrow_mut();
+                let socket = &mut *socket.try_borrow_mut().ok()?;
                 socket.descriptor.is_some().then(|| call.context.runtime.watch_socket(socket, direction))
             });
             match watched {
@@ -87,6 +94,22 @@ fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
     }
     call.context.runtime.scheduler.borrow_mut().wait_for_any(task, sources, deadline);
     Ok(one(true))
+}
+
+/// `duplicate(number)`: a socket object around a duplicate of the descriptor with this number, which may
+/// be of any kind and somebody else's; or `nil, error`. To be closed by the caller.
+fn duplicate(call: &Call<'_>) -> Result<Values, Raise> {
+    let number = call.number(1)? as RawFd;
+    if number < 0 {
+        return Err(call.argument_error(1, "no descriptor"));
+    }
+    // SAFETY: the number is used to duplicate what it stands for now, which fails if that is nothing.
+    match unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned() {
+        Ok(descriptor) => {
+            Ok(one((Class::UdpUnconnected, Socket::new(Some(descriptor.into()), Family::Unspecified))))
+        }
+        Err(error) => Ok(failed(error::system_error(&error))),
+    }
 }
 
 /// A time in seconds: nil or negative is no limit.

@@ -1,26 +1,27 @@
-//! What all byte streams can do: receive and send.
+//! What all connected byte streams can do: receive, send, and count.
 
 use super::attempt::{Attempt, BEGAN, PROGRESS};
 use super::call::{Call, Function};
-use super::object::{Accepted, Class};
+use super::object::Accepted;
 use super::value::{Raise, Slice, Value, Values, failed, one};
 use crate::net::buffer::{Found, Pattern};
 use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
-/// Functions of connected streams.
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function::waiting("receive", receive).with_strings(&[3]),
-    Function::waiting("send", send).with_strings(&[2]),
-    Function::direct("is_quiet", is_quiet),
-];
-
-const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
+/// The functions of connected streams.
+pub(super) const fn functions(client: Accepted) -> [Function; 4] {
+    [
+        Function::waiting("receive", receive).of(client).with_strings(&[3]),
+        Function::waiting("send", send).of(client).with_strings(&[2]),
+        Function::direct("getstats", get_statistics).of(client),
+        Function::direct("setstats", set_statistics).of(client),
+    ]
+}
 
 /// `receive(socket, pattern, prefix, most, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, STREAM)?;
+    let (socket, _) = call.this()?;
     let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
     let Some(pattern) = pattern(call, prefix.len())? else {
         // The prefix alone is as long as what was asked for.
@@ -56,22 +57,23 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// As LuaSocket: three values, of which two are nil.
-fn succeeded(value: impl Into<Value>) -> Values {
+pub(super) fn succeeded(value: impl Into<Value>) -> Values {
     one(value).and(Value::Nil).and(Value::Nil)
 }
 
 /// An answer that lies in the socket's buffer.
-fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
+pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
     Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
 }
 
 /// The pattern in argument 2, with its limit in argument 4; `None` if the prefix is all that is wanted.
-fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
+pub(super) fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
     let invalid = || call.argument_error(2, "invalid receive pattern");
-    // How much may come at most, as the prefix counts. Not a number: no limit.
-    let most = if call.is_absent(4) { f64::NAN } else { call.number(4)? };
-    let most = (!most.is_nan()).then_some((most as usize).saturating_sub(prefix_length));
+    // How much may come at most, as the prefix counts. LuaSocket ignores that argument: only what can be
+    // meant as a number counts.
+    let most = if call.is_number(4) { call.maybe_number(4) } else { None };
+    let most = most.filter(|most| !most.is_nan()).map(|most| (most as usize).saturating_sub(prefix_length));
     let line = most.map_or(Pattern::Line, Pattern::LineUpTo);
     if call.is_absent(2) {
         return Ok(Some(line));
@@ -99,17 +101,9 @@ fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Rai
     }
 }
 
-/// `is_quiet(socket)`: whether it is open and nothing has arrived; nil if it is no socket of this kind.
-fn is_quiet(call: &Call<'_>) -> Result<Values, Raise> {
-    Ok(match call.socket(1, STREAM) {
-        Ok((socket, _)) => one(socket.borrow().is_quiet()),
-        Err(_) => one(Value::Nil),
-    })
-}
-
 /// `send(socket, data, i, j, began, sent)`: the index of the last byte, or `nil, error, index`.
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, STREAM)?;
+    let (socket, _) = call.this()?;
     let data = call.string(2)?;
     let range = if call.is_absent(3) && call.is_absent(4) {
         0..data.len()
@@ -137,7 +131,7 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// The bytes from `i` to `j` as `string.sub` counts them: from 1, negative ones from the end.
-fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
+pub(super) fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
     let length = length as f64;
     let from_start = |index: f64| {
         if index < 0.0 { index.trunc() + length + 1.0 } else { index.trunc() }
@@ -149,4 +143,23 @@ fn byte_range(length: usize, i: f64, j: f64) -> std::ops::Range<usize> {
         return (start - 1.0) as usize..(start - 1.0) as usize;
     }
     (start - 1.0) as usize..end as usize
+}
+
+/// `getstats(socket)`: bytes received, bytes sent, age in seconds.
+pub(super) fn get_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.this()?;
+    let statistics = socket.borrow().statistics;
+    Ok(one(statistics.received).and(statistics.sent).and(Value::Float(statistics.age())))
+}
+
+/// `setstats(socket, received, sent, age)`: 1.
+pub(super) fn set_statistics(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.this()?;
+    let statistics = &mut socket.borrow_mut().statistics;
+    statistics.received = call.number_or(2, statistics.received)?.trunc();
+    statistics.sent = call.number_or(3, statistics.sent)?.trunc();
+    if let Some(age) = call.maybe_number(4) {
+        statistics.set_age(age);
+    }
+    Ok(one(1))
 }

@@ -21,6 +21,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("spend", spend),
     Function::direct("in_task", |call| Ok(one(matches!(call.place(), Place::Task(_))))),
     Function::attempted("current", |call| call.task().map(|task| one(to_lua(task)))),
+    Function::direct("is_current", is_current),
     Function::direct("is_outside", |call| Ok(one(call.place() == Place::Outside))),
     Function::wrapped("check_task", |call| call.task().map(|_| nothing())),
     Function::direct("is_socket", |call| Ok(one(call.any_socket(1).is_some()))),
@@ -72,9 +73,13 @@ fn next(call: &Call<'_>) -> Result<Values, Raise> {
         let most = call.context.forget_threads();
         return Ok(one(Value::Nil).and("finished").and(most));
     }
+    call.context.fetch_ahead();
     let what = match step {
-        Step::Resume(task, Reason::Ready) => return Ok(one(to_lua(task))),
-        Step::Resume(task, Reason::Timeout) => return Ok(one(to_lua(task)).and(true)),
+        Step::Resume(task, reason) => {
+            call.context.activate(task);
+            let task = one(to_lua(task));
+            return Ok(if reason == Reason::Timeout { task.and(true) } else { task });
+        }
         Step::Alarm(alarm) => return Ok(one(Value::Nil).and("alarm").and(alarm.0)),
         Step::Interrupted => "interrupted",
         Step::Finished => unreachable!("handled above"),
@@ -87,6 +92,12 @@ fn next(call: &Call<'_>) -> Result<Values, Raise> {
 fn leave(call: &Call<'_>) -> Result<Values, Raise> {
     call.context.runtime.leave_task();
     Ok(nothing())
+}
+
+/// `is_current(id)`: whether this task was resumed last, and has neither ended nor given way to another.
+fn is_current(call: &Call<'_>) -> Result<Values, Raise> {
+    let task = task(call, 1)?;
+    Ok(one(call.context.runtime.current() == Some(task)))
 }
 
 /// `wake(id)`: makes a parked task ready. Whether it was parked.

@@ -1,6 +1,4 @@
-//! TCP objects: making, binding, listening, accepting, connecting.
-
-use std::net::Shutdown;
+//! TCP objects: making, binding, connecting.
 
 use socket2::Type;
 
@@ -13,7 +11,6 @@ use crate::net::connect::{Connecting, new_stream, peer_query};
 use crate::net::error;
 use crate::net::host::Query;
 use crate::net::socket::{Failure, Socket};
-use crate::net::stream::is_exhausted;
 use crate::net::timeout::Timeouts;
 use crate::scheduler::Direction;
 
@@ -22,39 +19,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("tcp", |_| Ok(one((Class::TcpMaster, Socket::new(None, Family::Unspecified))))),
     Function::direct("tcp4", |_| create(Family::Inet)),
     Function::direct("tcp6", |_| create(Family::Inet6)),
-    Function::attempted("accept", accept),
     Function::attempted("bind", bind).with_strings(&[2, 3]),
     Function::attempted("connect", connect).with_strings(&[2, 3]),
-    Function::direct("listen", listen),
-    Function::direct("shutdown", shutdown).with_strings(&[2]),
 ];
 
-const MASTER: Accepted = Accepted(&[Class::TcpMaster], "tcp{master}");
-const SERVER: Accepted = Accepted(&[Class::TcpServer], "tcp{server}");
-const CLIENT: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
-
-/// How many connections may wait to be accepted if the program does not say.
-const BACKLOG: f64 = 32.0;
+pub(super) const MASTER: Accepted = Accepted(&[Class::TcpMaster], "tcp{master}");
+pub(super) const SERVER: Accepted = Accepted(&[Class::TcpServer], "tcp{server}");
+pub(super) const CLIENT: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
 
 fn create(family: Family) -> Result<Values, Raise> {
     Ok(match new_stream(family) {
         Ok(socket) => one((Class::TcpMaster, socket)),
         Err(error) => failed(error::system_error(&error)),
-    })
-}
-
-/// `accept(socket, nil, nil, nil, began)`: a client, or `nil, error, exhausted`.
-fn accept(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, SERVER)?;
-    let began = call.maybe_number(BEGAN);
-    let socket = &mut *socket.borrow_mut();
-    Ok(match call.attempt(socket, Direction::Read, began, |socket, _| socket.accept())? {
-        Attempt::Done(client) => one((Class::TcpClient, client)),
-        Attempt::Again(again) => again.values(),
-        Attempt::Failed(error) => {
-            let exhausted = is_exhausted(&error);
-            failed(error).and(exhausted)
-        }
     })
 }
 
@@ -144,38 +120,4 @@ fn connect(call: &Call<'_>) -> Result<Values, Raise> {
             failed(error)
         }
     })
-}
-
-/// `listen(socket, backlog)`: 1, or `nil, error`.
-fn listen(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, MASTER)?;
-    let backlog = call.number_or(2, BACKLOG)?;
-    let listened = socket.borrow().open_descriptor().and_then(|descriptor| descriptor.listen(backlog as i32));
-    Ok(match listened {
-        Ok(()) => {
-            call.set_class(1, Class::TcpServer);
-            one(1)
-        }
-        Err(error) => failed(error::system_error(&error)),
-    })
-}
-
-/// `shutdown(socket, how)`: always 1.
-fn shutdown(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, CLIENT)?;
-    let how = if call.is_absent(2) { b"both" } else { call.string(2)? };
-    let how = match how {
-        b"both" => Shutdown::Both,
-        b"send" => Shutdown::Write,
-        b"receive" => Shutdown::Read,
-        other => {
-            let detail = format!("invalid option '{}'", String::from_utf8_lossy(other));
-            return Err(call.argument_error(2, detail));
-        }
-    };
-    if let Some(descriptor) = &socket.borrow().descriptor {
-        // As LuaSocket: that there was nothing to shut down is no error.
-        let _ = descriptor.shutdown(how);
-    }
-    Ok(one(1))
 }

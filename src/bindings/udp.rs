@@ -4,10 +4,11 @@ use socket2::Type;
 
 use super::attempt::{Attempt, BEGAN};
 use super::call::{Call, Function};
+use super::datagram;
 use super::object::{Accepted, Class, UDP};
 use super::tcp::{bind_to_first, local_query};
-use super::value::{Raise, Value, Values, failed, one};
-use crate::net::address::{self, Family};
+use super::value::{Raise, Values, failed, one};
+use crate::net::address::Family;
 use crate::net::error;
 use crate::net::host::{Query, numeric_address};
 use crate::net::socket::{Failure, Socket, new_descriptor};
@@ -21,19 +22,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("udp6", |_| create(Family::Inet6)),
     Function::attempted("setsockname", set_local_name).with_strings(&[2, 3]),
     Function::attempted("setpeername", set_peer_name).with_strings(&[2, 3]),
-    Function::attempted("send", send).with_strings(&[2]),
     Function::attempted("sendto", send_to).with_strings(&[2, 3, 4]),
-    Function::attempted("receive", receive),
-    Function::attempted("receivefrom", receive_from),
 ];
 
-const UNCONNECTED: Accepted = Accepted(&[Class::UdpUnconnected], "udp{unconnected}");
-const CONNECTED: Accepted = Accepted(&[Class::UdpConnected], "udp{connected}");
-
-/// How large a datagram may be if the program does not say, in bytes.
-pub(super) const DATAGRAM_SIZE: f64 = 8192.0;
-/// The largest room for a datagram: none is larger than 64 KiB, whatever the program allows for.
-const LARGEST: f64 = 1024.0 * 1024.0 * 1024.0;
+pub(super) const UNCONNECTED: Accepted = Accepted(&[Class::UdpUnconnected], "udp{unconnected}");
+pub(super) const CONNECTED: Accepted = Accepted(&[Class::UdpConnected], "udp{connected}");
 
 fn create(family: Family) -> Result<Values, Raise> {
     Ok(match new_descriptor(family, Type::DGRAM) {
@@ -96,16 +89,6 @@ fn set_peer_name(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(failed(last))
 }
 
-/// `send(socket, data, nil, nil, began)`: the number of bytes, or `nil, error`.
-fn send(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, CONNECTED)?;
-    let data = call.string(2)?;
-    let began = call.maybe_number(BEGAN);
-    let socket = &mut *socket.borrow_mut();
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.send_datagram(data))?;
-    Ok(count(attempt))
-}
-
 /// `sendto(socket, data, ip, port, began)`: the number of bytes, or `nil, error`.
 fn send_to(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, UNCONNECTED)?;
@@ -118,60 +101,5 @@ fn send_to(call: &Call<'_>) -> Result<Values, Raise> {
     };
     let attempt =
         call.attempt(socket, Direction::Write, began, |socket, _| socket.send_datagram_to(data, &address))?;
-    Ok(count(attempt))
-}
-
-fn count(attempt: Attempt<usize>) -> Values {
-    match attempt {
-        Attempt::Done(count) => one(count),
-        Attempt::Again(again) => again.values(),
-        Attempt::Failed(error) => failed(error),
-    }
-}
-
-/// `receive(socket, size, nil, nil, began)`: a datagram, or `nil, error`.
-fn receive(call: &Call<'_>) -> Result<Values, Raise> {
-    call.socket(1, UDP)?;
-    receive_any(call, false)
-}
-
-/// `receivefrom(socket, size, nil, nil, began)`: a datagram, its sender's address and port, or `nil, error`.
-fn receive_from(call: &Call<'_>) -> Result<Values, Raise> {
-    call.socket(1, UNCONNECTED)?;
-    receive_any(call, true)
-}
-
-fn receive_any(call: &Call<'_>, with_sender: bool) -> Result<Values, Raise> {
-    let (socket, _) = call.socket(1, UDP)?;
-    let size = call.number_or(2, DATAGRAM_SIZE)?;
-    if !(0.0..=LARGEST).contains(&size) {
-        return Ok(failed("out of memory"));
-    }
-    let began = call.maybe_number(BEGAN);
-    let socket = &mut *socket.borrow_mut();
-    if with_sender && began.is_none() && socket.descriptor.is_none() {
-        // LuaSocket's text: it asks for the name of an address that nobody has filled in.
-        return Ok(failed("ai_family not supported"));
-    }
-    let size = size as usize;
-    // The scratch buffer holds any datagram there is.
-    let mut room = call.context.runtime.take_scratch();
-    let wanted = size.min(room.len());
-    let attempt = call
-        .attempt(socket, Direction::Read, began, |socket, _| socket.receive_datagram(&mut room[..wanted]));
-    let values = match attempt {
-        Ok(Attempt::Done((count, sender))) => {
-            let sender = sender.and_then(|sender| sender.as_socket());
-            let mut values = one(Value::Bytes(room[..count].to_vec()));
-            if let Some(sender) = sender.filter(|_| with_sender) {
-                values = values.and(address::host_text(&sender)).and(sender.port());
-            }
-            Ok(values)
-        }
-        Ok(Attempt::Again(again)) => Ok(again.values()),
-        Ok(Attempt::Failed(error)) => Ok(failed(error)),
-        Err(raise) => Err(raise),
-    };
-    call.context.runtime.return_scratch(room);
-    values
+    Ok(datagram::count(attempt))
 }

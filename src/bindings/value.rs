@@ -8,7 +8,7 @@ use mlua::ffi::{self, lua_State};
 
 use super::attempt::Again;
 use super::context::Context;
-use super::headers;
+use super::http;
 use super::object::{self, Class};
 use crate::mime::Held;
 use crate::net::headers::PlainHeaders;
@@ -21,6 +21,9 @@ pub(crate) enum Raise {
     Argument { index: c_int, detail: Cow<'static, str> },
     /// Anything else.
     Message(Cow<'static, str>),
+    /// What is on top of the stack: an error of the program's own.
+    #[cfg(feature = "tls")]
+    Top,
 }
 
 /// A value for Lua.
@@ -45,8 +48,14 @@ pub(crate) enum Value {
     Headers(Box<PlainHeaders>),
     /// A copy of an argument.
     Argument(c_int),
+    /// The table that an object of TLS, argument 1, keeps.
+    #[cfg(feature = "tls")]
+    Kept,
     /// A new socket object.
     Socket(Class, Box<Socket>),
+    /// A new object of TLS that is no socket.
+    #[cfg(feature = "tls")]
+    Handle(Box<super::tls::Handle>),
     Table(Box<Table>),
 }
 
@@ -114,6 +123,10 @@ impl Value {
             match self {
                 Value::Nil => ffi::lua_pushnil(state),
                 Value::Argument(index) => ffi::lua_pushvalue(state, index),
+                #[cfg(feature = "tls")]
+                Value::Kept => {
+                    ffi::lua_getuservalue(state, 1);
+                }
                 Value::Scratch(slice) => {
                     let scratch = context.runtime.take_scratch();
                     slice.push(state, &scratch);
@@ -129,7 +142,7 @@ impl Value {
                 }
                 Value::Headers(found) => {
                     let mut buffer = object::take_buffer(state);
-                    headers::push(state, buffer.as_slice(), &found);
+                    http::push_headers(state, buffer.as_slice(), &found);
                     buffer.consume(found.used);
                     object::return_buffer(state, context, buffer);
                 }
@@ -143,6 +156,8 @@ impl Value {
                 }
                 Value::Held(bytes) => push_bytes(state, &bytes),
                 Value::Socket(class, socket) => object::push(state, context, class, *socket),
+                #[cfg(feature = "tls")]
+                Value::Handle(handle) => super::tls::push(state, context, *handle),
                 Value::Table(table) => {
                     let Table { array, fields } = *table;
                     ffi::luaL_checkstack(state, 3, std::ptr::null());

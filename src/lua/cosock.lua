@@ -2,17 +2,21 @@
 
 local require = ...
 
+local install = require "cosock.install"
 local loop = require "cosock.loop"
 local tasks = require "cosock.task"
 
 ---@class cosock
 local M = {
   _VERSION = "cosock-rs 0.1.0",
+  asyncify = require "cosock.asyncify",
   spawn = tasks.spawn,
   reset = tasks.reset,
   get_thread_metadata = tasks.get_thread_metadata,
   run = loop.run,
   set_error_handler = loop.set_error_handler,
+  install = install.install,
+  uninstall = install.uninstall,
   channel = require "cosock.channel",
   coroutine = require "cosock.coroutine",
   socket = require "cosock.socket",

@@ -3,6 +3,7 @@
 local require, native = ...
 
 local deadlock = require "cosock.deadlock"
+local nested = require "cosock.nested"
 local tasks = require "cosock.task"
 local timers = require "cosock.timers"
 local wait = require "cosock.wait"
@@ -13,7 +14,7 @@ local close = coroutine.close -- luacheck: ignore 143 (Lua 5.4 and later)
 local scheduler = native.task
 local next_step, leave = scheduler.next, scheduler.leave
 local forget = tasks.forget
-local PARK = waiting.PARK
+local PARK, OUTWARD = waiting.PARK, native.coroutine.outward
 
 local M = {}
 
@@ -76,6 +77,9 @@ local function settle(task, ok, first, second, third)
     return
   elseif not ok then
     return fail(task, first)
+  elseif first == OUTWARD then
+    tasks.threads[task._id] = nil
+    return nested.hold(task, second)
   elseif status(task._thread) == "dead" then
     return forget(task)
   end
@@ -103,6 +107,12 @@ local function step(task, timed_out)
   local thread = task._thread
   if task._arguments then
     return settle(task, resume(thread, tasks.take_arguments(task)))
+  end
+  local innermost = task._innermost
+  if innermost then
+    task._innermost = nil
+    tasks.threads[task._id] = thread
+    return settle(task, nested.resume(innermost, timed_out))
   end
   local results = task._results
   if not results then

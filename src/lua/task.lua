@@ -1,11 +1,13 @@
 --- Tasks: spawning, cancelling, and what is known about them.
 
-local _, native = ...
+local require, native = ...
+
+local nested = require "cosock.nested"
 
 local create, status = coroutine.create, coroutine.status
 local close = coroutine.close -- luacheck: ignore 143 (Lua 5.4 and later)
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
-local scheduler = native.task
+local scheduler, links = native.task, native.coroutine.links
 
 local M = {}
 
@@ -27,6 +29,7 @@ local NOTHING = { n = 0 }
 ---@field package _thread thread?  its coroutine; nil once it ended or was cancelled
 ---@field package _arguments table?  what its function is to be called with, until it is
 ---@field package _wait table?  what it waits for, if the Lua side has to know: see `cosock.wait`
+---@field package _innermost thread?  the coroutine inside its own in which it waits, if there is one
 ---@field package _raw boolean?  whether that wait came from a plain `coroutine.yield`
 local Task = {}
 Task.__index = Task
@@ -54,6 +57,7 @@ function M.forget(task)
   local id = task._id
   task._thread = nil
   task._arguments = nil
+  task._innermost = nil
   M.live[id], M.threads[id] = nil, nil
   scheduler.remove(id)
   local wait = task._wait
@@ -61,6 +65,17 @@ function M.forget(task)
     task._wait = nil
     wait:release()
   end
+end
+
+--- Whether a task is the one that runs.
+---@param task cosock.Task
+---@return boolean
+local function is_running(task)
+  local thread = task._thread
+  local state = status(thread)
+  return state == "running" or state == "normal"
+    -- The loop has resumed a coroutine inside the task's own.
+    or task._innermost == nil and links[thread] ~= nil and scheduler.is_current(task._id)
 end
 
 --- Ends the task where it waits. Nothing of it runs again, but for its to-be-closed variables (Lua
@@ -72,16 +87,23 @@ function Task:cancel()
   if not thread then
     return
   end
-  local state = status(thread)
-  if state == "running" or state == "normal" then
+  if is_running(self) then
     error("Attempt to cancel a spawned task from itself", 2)
   end
+  local innermost = self._innermost
   M.forget(self)
+  local ok, err = true, nil
+  if innermost then
+    ok, err = nested.cancel(thread, innermost)
+  end
   if close then
-    local ok, err = close(thread)
-    if not ok then
-      error(err, 0)
+    local closed, reason = close(thread)
+    if not closed then
+      ok, err = false, reason
     end
+  end
+  if not ok then
+    error(err, 0)
   end
 end
 
@@ -159,8 +181,7 @@ end
 function M.reset()
   local waiting = {}
   for _, task in pairs(M.live) do
-    local state = status(task._thread)
-    if state ~= "running" and state ~= "normal" then
+    if not is_running(task) then
       waiting[#waiting + 1] = task
     end
   end
@@ -196,7 +217,7 @@ function M.get_thread_metadata()
       sendt = sendt,
       timeout = timeout,
       last_wake = since and math.floor(scheduler.wall_clock() - since) or "unknown",
-      status = status(task._thread),
+      status = is_running(task) and "running" or status(task._thread),
     }
   end
   return list

@@ -14,13 +14,18 @@ pub enum Family {
     Inet,
     /// IPv6.
     Inet6,
+    /// Paths in the file system, and abstract names.
+    Unix,
+    /// None: it is no socket but a device.
+    Device,
 }
 
 impl Family {
     /// The name that `getsockname` and `getpeername` give.
     pub fn name(self) -> &'static str {
         match self {
-            Family::Unspecified => "unspec",
+            Family::Unspecified | Family::Device => "unspec",
+            Family::Unix => "unix",
             Family::Inet => "inet",
             Family::Inet6 => "inet6",
         }
@@ -37,7 +42,8 @@ impl Family {
     /// The domain in which to open a socket, once decided.
     pub fn domain(self) -> Option<Domain> {
         match self {
-            Family::Unspecified => None,
+            Family::Unspecified | Family::Device => None,
+            Family::Unix => Some(Domain::UNIX),
             Family::Inet => Some(Domain::IPV4),
             Family::Inet6 => Some(Domain::IPV6),
         }
@@ -46,7 +52,8 @@ impl Family {
     /// The C library's constant.
     pub fn constant(self) -> i32 {
         match self {
-            Family::Unspecified => libc::AF_UNSPEC,
+            Family::Unspecified | Family::Device => libc::AF_UNSPEC,
+            Family::Unix => libc::AF_UNIX,
             Family::Inet => libc::AF_INET,
             Family::Inet6 => libc::AF_INET6,
         }

@@ -46,21 +46,37 @@ impl Socket {
         Ok(sent)
     }
 
-    /// Tries to receive one datagram into `room`; what does not fit is lost.
+    /// Tries to receive one datagram into `room` and tells its length and its sender; what does not
+    /// fit is lost.
     ///
     /// # Errors
     /// [`Failure`].
-    pub fn receive_datagram(&mut self, room: &mut [u8]) -> Result<(usize, Option<SockAddr>), Failure> {
+    pub fn receive_datagram(&mut self, room: &mut [u8]) -> Result<(usize, SockAddr), Failure> {
+        // SAFETY: `MaybeUninit<u8>` has the layout of `u8`, and `receive_into` never writes
+        // uninitialised bytes.
+        self.receive_into(unsafe { &mut *(std::ptr::from_mut(room) as *mut [MaybeUninit<u8>]) })
+    }
+
+    /// The same, into memory of its own: an empty vector's capacity.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn receive_large_datagram(&mut self, room: &mut Vec<u8>) -> Result<(usize, SockAddr), Failure> {
+        room.clear();
+        let (count, sender) = self.receive_into(room.spare_capacity_mut())?;
+        // SAFETY: that many bytes of the capacity have been written.
+        unsafe { room.set_len(count) };
+        Ok((count, sender))
+    }
+
+    fn receive_into(&mut self, room: &mut [MaybeUninit<u8>]) -> Result<(usize, SockAddr), Failure> {
         let Some(descriptor) = &self.descriptor else {
             return Err(CLOSED.into());
         };
-        // SAFETY: `MaybeUninit<u8>` has the layout of `u8`, and `recv_from` never writes
-        // uninitialised bytes.
-        let room = unsafe { &mut *(std::ptr::from_mut(room) as *mut [MaybeUninit<u8>]) };
         let (count, sender) =
             descriptor.recv_from(room).map_err(|error| datagram_failure(&error, Direction::Read))?;
         self.statistics.received += count as f64;
-        Ok((count, Some(sender)))
+        Ok((count, sender))
     }
 
     /// Connects to one address, on a new descriptor if there is none.
@@ -85,7 +101,7 @@ impl Socket {
     }
 }
 
-fn datagram_failure(error: &io::Error, direction: Direction) -> Failure {
+pub(super) fn datagram_failure(error: &io::Error, direction: Direction) -> Failure {
     match error.raw_os_error() {
         Some(libc::EPIPE) => REFUSED.into(),
         _ => Failure::from_system(error, direction),

@@ -10,6 +10,8 @@ pub mod host;
 pub mod options;
 pub mod readiness;
 pub mod resolver;
+pub mod serial;
 pub mod socket;
 pub mod stream;
 pub mod timeout;
+pub mod unix;

@@ -104,12 +104,13 @@ const fn option(
 
 /// The system's numbers where they have other names elsewhere.
 mod system {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(super) const TCP_KEEPIDLE: libc::c_int = libc::TCP_KEEPIDLE;
     #[cfg(any(target_os = "macos", target_os = "ios"))]
-    pub(super) const TCP_KEEPIDLE: libc::c_int = libc::TCP_KEEPALIVE;
-    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "ios")))]
-    pub(super) const TCP_KEEPIDLE: libc::c_int = libc::TCP_KEEPIDLE;
+    pub(super) use libc::{SO_LINGER_SEC as LINGER, TCP_KEEPALIVE as TCP_KEEPIDLE};
+
+    #[cfg(not(any(target_os = "macos", target_os = "ios")))]
+    pub(super) use libc::SO_LINGER as LINGER;
+    #[cfg(not(any(target_os = "macos", target_os = "ios", target_os = "openbsd")))]
+    pub(super) use libc::TCP_KEEPIDLE;
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) use libc::{IPV6_ADD_MEMBERSHIP as JOIN_GROUP, IPV6_DROP_MEMBERSHIP as LEAVE_GROUP};
@@ -125,15 +126,18 @@ pub const OPTIONS: &[SocketOption] = {
         option("reuseaddr", Boolean, (SOL_SOCKET, libc::SO_REUSEADDR), INTERNET, ANY),
         option("reuseport", Boolean, (SOL_SOCKET, libc::SO_REUSEPORT), INTERNET, INTERNET),
         option("keepalive", Boolean, (SOL_SOCKET, libc::SO_KEEPALIVE), TCP, STREAMS),
-        option("linger", Linger, (SOL_SOCKET, libc::SO_LINGER), TCP, STREAMS),
+        option("linger", Linger, (SOL_SOCKET, system::LINGER), TCP, STREAMS),
         option("dontroute", Boolean, (SOL_SOCKET, libc::SO_DONTROUTE), UDP, UDP),
         option("broadcast", Boolean, (SOL_SOCKET, libc::SO_BROADCAST), UDP, UDP),
         option("error", Error, (SOL_SOCKET, libc::SO_ERROR), INTERNET, NONE),
         option("recv-buffer-size", Integer, (SOL_SOCKET, libc::SO_RCVBUF), INTERNET, INTERNET),
         option("send-buffer-size", Integer, (SOL_SOCKET, libc::SO_SNDBUF), INTERNET, INTERNET),
         option("tcp-nodelay", Boolean, (IPPROTO_TCP, libc::TCP_NODELAY), TCP, TCP),
+        #[cfg(not(target_os = "openbsd"))]
         option("tcp-keepidle", Integer, (IPPROTO_TCP, system::TCP_KEEPIDLE), TCP, TCP),
+        #[cfg(not(target_os = "openbsd"))]
         option("tcp-keepcnt", Integer, (IPPROTO_TCP, libc::TCP_KEEPCNT), TCP, TCP),
+        #[cfg(not(target_os = "openbsd"))]
         option("tcp-keepintvl", Integer, (IPPROTO_TCP, libc::TCP_KEEPINTVL), TCP, TCP),
         #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "macos"))]
         option("tcp-fastopen", Integer, (IPPROTO_TCP, libc::TCP_FASTOPEN), NONE, TCP),

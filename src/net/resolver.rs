@@ -57,6 +57,10 @@ impl Resolver {
         let answer = Arc::new(Mutex::new(Stage::UnderWay));
         let (slot, finished, poller) = (answer.clone(), self.finished.0.clone(), self.poller.clone());
         pool.execute(move || {
+            // Whoever wanted the answer may be gone, or the Lua state closed, before its turn came.
+            if Arc::strong_count(&slot) == 1 {
+                return;
+            }
             // Should the job panic, whoever waits for it finds no answer, and this thread lives on.
             let outcome = catch_unwind(AssertUnwindSafe(job)).ok();
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Ended(outcome);
@@ -121,4 +125,41 @@ fn start_threads() -> ThreadPool {
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut()) };
     }
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::scheduler::Scheduler;
+
+    #[test]
+    fn a_lookup_given_up_before_its_turn_is_not_made() {
+        let mut scheduler = Scheduler::new();
+        let mut resolver = Resolver::new(Arc::new(Poller::new().unwrap()));
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(Mutex::new(held));
+        let busy: Vec<_> = (0..THREADS)
+            .map(|_| {
+                let held = held.clone();
+                resolver.start(scheduler.add_source(), move || held.lock().unwrap().recv().is_err())
+            })
+            .collect();
+        let made = Arc::new(AtomicBool::new(false));
+        let given_up = {
+            let made = made.clone();
+            resolver.start(scheduler.add_source(), move || made.store(true, Ordering::Relaxed))
+        };
+        let wanted = resolver.start(scheduler.add_source(), || "answer");
+
+        drop(given_up);
+        drop(release);
+        resolver.pool.as_ref().unwrap().join();
+
+        assert!(busy.iter().all(|lookup| lookup.take() == Some(true)));
+        assert_eq!(wanted.take(), Some("answer"));
+        assert!(!made.load(Ordering::Relaxed));
+        assert_eq!(resolver.finished().count(), THREADS + 1);
+    }
 }

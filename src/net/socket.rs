@@ -19,6 +19,8 @@ use crate::scheduler::{Direction, SourceId};
 pub enum Failure {
     /// It has to wait until the socket is ready in this direction.
     Blocked(Direction),
+    /// It has to wait in this direction too, but the system does not tell until when.
+    Unannounced(Direction),
     /// It goes on, but others should run first.
     Busy,
     /// It failed for good.
@@ -27,6 +29,7 @@ pub enum Failure {
 
 impl Failure {
     /// The failure that a system call's error means for an operation in `direction`.
+    #[cold]
     pub fn from_system(error: &io::Error, direction: Direction) -> Self {
         match error.kind() {
             io::ErrorKind::WouldBlock => Failure::Blocked(direction),
@@ -37,6 +40,7 @@ impl Failure {
 }
 
 impl From<&'static str> for Failure {
+    #[cold]
     fn from(text: &'static str) -> Self {
         Failure::Error(text.into())
     }
@@ -89,6 +93,9 @@ pub struct Socket {
     pub drained: bool,
     /// A connection attempt under way.
     pub connecting: Option<Box<Connecting>>,
+    /// What there is besides if it speaks TLS.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Box<crate::tls::connection::Connection>>,
 }
 
 impl Socket {
@@ -104,7 +111,18 @@ impl Socket {
             buffer: ReceiveBuffer::default(),
             drained: false,
             connecting: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
+    }
+
+    /// Whether something has been received that the program has not asked for yet.
+    pub fn has_received(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if self.tls.as_ref().is_some_and(|tls| tls.has_received()) {
+            return true;
+        }
+        !self.buffer.is_empty()
     }
 
     /// The descriptor's number, -1 if there is none.
@@ -176,8 +194,12 @@ impl Socket {
 /// Those of `socket(2)`.
 pub fn new_descriptor(family: Family, kind: Type) -> io::Result<socket2::Socket> {
     let domain = family.domain().unwrap_or(Domain::IPV4);
-    let protocol = if kind == Type::STREAM { Protocol::TCP } else { Protocol::UDP };
-    let socket = socket2::Socket::new(domain, kind, Some(protocol))?;
+    let protocol = match family {
+        Family::Unix => None,
+        _ if kind == Type::STREAM => Some(Protocol::TCP),
+        _ => Some(Protocol::UDP),
+    };
+    let socket = socket2::Socket::new(domain, kind, protocol)?;
     if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
     }

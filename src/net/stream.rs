@@ -9,19 +9,20 @@ use socket2::Socket as Descriptor;
 use super::address::Family;
 use super::buffer::{Found, Pattern};
 use super::error::{self, CLOSED, LINE_TOO_LONG};
+use super::serial;
 use super::socket::{Failure, Socket};
 use crate::scheduler::Direction;
 
 /// How many system calls one attempt makes before it lets others run.
-const CALLS_IN_A_ROW: usize = 16;
+pub(crate) const CALLS_IN_A_ROW: usize = 16;
 /// The least and the most that is received at once behind bytes that wait already.
-const ROOM: Range<usize> = 8 * 1024..256 * 1024;
+pub(crate) const ROOM: Range<usize> = 8 * 1024..256 * 1024;
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
-const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
-// Elsewhere the socket itself is told not to raise SIGPIPE, or the process ignores it.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
-const SEND_FLAGS: libc::c_int = 0;
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
+pub(crate) const SEND_FLAGS: libc::c_int = libc::MSG_NOSIGNAL;
+// There the socket itself is told not to raise SIGPIPE.
+#[cfg(any(target_os = "macos", target_os = "ios"))]
+pub(crate) const SEND_FLAGS: libc::c_int = 0;
 
 /// Where a received answer lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ impl Socket {
         may_block: bool,
     ) -> Result<Received, Failure> {
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
+        let is_device = self.family == Family::Device;
         for _ in 0..CALLS_IN_A_ROW {
             if !self.buffer.is_empty() {
                 if let Some(found) = self.buffer.find(pattern) {
@@ -62,8 +64,7 @@ impl Socket {
                 return Err(Failure::Blocked(Direction::Read));
             }
             let (room, received) = if self.buffer.is_empty() {
-                let mut reader: &Descriptor = descriptor;
-                (scratch.len(), reader.read(scratch))
+                (scratch.len(), read(descriptor, is_device, scratch))
             } else {
                 let wanted = match pattern {
                     Pattern::Exactly(count) => count - self.buffer.len(),
@@ -72,7 +73,14 @@ impl Socket {
                     Pattern::All => self.buffer.len(),
                 };
                 let room = wanted.clamp(ROOM.start, ROOM.end);
-                (room, self.buffer.extend_with(room, |spare| descriptor.recv(spare)))
+                let received = self.buffer.extend_with(room, |spare| {
+                    if is_device {
+                        serial::read_into_spare(descriptor, spare)
+                    } else {
+                        descriptor.recv(spare)
+                    }
+                });
+                (room, received)
             };
             let count = match received {
                 Ok(0) if pattern == Pattern::All && !self.buffer.is_empty() => {
@@ -86,7 +94,8 @@ impl Socket {
                     return Err(Failure::from_system(&error, Direction::Read));
                 }
             };
-            self.drained = count < room;
+            // A device may hand over less than it has.
+            self.drained = count < room && !is_device;
             if self.buffer.is_empty() {
                 let arrived = &mut scratch[..count];
                 if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {
@@ -118,7 +127,9 @@ impl Socket {
     /// Drops an urgent byte, which no pattern ever asks for, so that it does not keep the socket
     /// looking ready.
     pub fn drop_urgent_byte(&self) {
-        if let Some(descriptor) = &self.descriptor {
+        if let Some(descriptor) = &self.descriptor
+            && self.family != Family::Device
+        {
             let mut byte = [std::mem::MaybeUninit::uninit()];
             // An error says that there is none.
             let _ = descriptor.recv_out_of_band(&mut byte);
@@ -138,7 +149,12 @@ impl Socket {
             let Some(descriptor) = &self.descriptor else {
                 return Err(CLOSED.into());
             };
-            match descriptor.send_with_flags(rest, SEND_FLAGS) {
+            let taken = if self.family == Family::Device {
+                serial::write(descriptor, rest)
+            } else {
+                descriptor.send_with_flags(rest, SEND_FLAGS)
+            };
+            match taken {
                 Ok(count) => {
                     *sent += count;
                     self.statistics.sent += count as f64;
@@ -186,6 +202,15 @@ impl Socket {
     }
 }
 
+/// Reads initialised bytes: those of the scratch buffer.
+fn read(descriptor: &Descriptor, is_device: bool, room: &mut [u8]) -> io::Result<usize> {
+    if is_device {
+        return serial::read(descriptor, room);
+    }
+    let mut reader = descriptor;
+    reader.read(room)
+}
+
 /// Whether an error of `accept` means that the process or the system ran out of something, so that
 /// trying again at once would only spin.
 pub fn is_exhausted(text: &str) -> bool {
@@ -194,7 +219,7 @@ pub fn is_exhausted(text: &str) -> bool {
         .any(|&code| error::errno_text(code) == text)
 }
 
-#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))]
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     use rustix::net::SocketFlags;
     // One system call where socket2 needs two.
@@ -202,7 +227,7 @@ fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     Ok(accepted.into())
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+#[cfg(any(target_os = "macos", target_os = "ios"))]
 fn accept_nonblocking(descriptor: &Descriptor) -> io::Result<Descriptor> {
     let (accepted, _) = descriptor.accept()?;
     accepted.set_nonblocking(true)?;

@@ -54,6 +54,13 @@ impl Timeouts {
         let milliseconds = (limit.max(0.0) * 1000.0).floor();
         Some(Duration::from_millis(milliseconds as u64))
     }
+
+    /// How long an operation may go on waiting that waits only once, however often it looks.
+    pub fn only_wait(&self, elapsed: Duration) -> Option<Duration> {
+        let both = self.block >= 0.0 && self.total >= 0.0;
+        let limit = if both { self.block.min(self.total) } else { self.block.max(self.total) };
+        Timeouts { block: limit, total: -1.0 }.next_wait(elapsed)
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +89,21 @@ mod tests {
         assert_eq!(wait(1.0, 5.0, 2000), Some(1000));
         assert_eq!(wait(1.0, 5.0, 4500), Some(500));
         assert_eq!(wait(1.0, 5.0, 6000), Some(0));
+    }
+
+    #[test]
+    fn one_wait_is_bounded_by_both_from_its_beginning() {
+        let only = |block, total, elapsed| {
+            let wait = Timeouts { block, total }.only_wait(Duration::from_millis(elapsed));
+            wait.map(|wait| wait.as_millis())
+        };
+        assert_eq!(only(-1.0, -1.0, 500), None);
+        assert_eq!(only(1.0, -1.0, 250), Some(750));
+        assert_eq!(only(-1.0, 1.0, 250), Some(750));
+        assert_eq!(only(1.0, 5.0, 250), Some(750));
+        assert_eq!(only(5.0, 1.0, 250), Some(750));
+        assert_eq!(only(1.0, 5.0, 1250), Some(0));
+        assert_eq!(only(0.0, 5.0, 0), Some(0));
     }
 
     #[test]

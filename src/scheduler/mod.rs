@@ -213,6 +213,12 @@ impl Scheduler {
         None
     }
 
+    /// The task at this place of the ready queue, counted from 0, unless it was removed meanwhile.
+    pub fn upcoming(&self, place: usize) -> Option<TaskId> {
+        let &(id, serial) = self.ready.get(place)?;
+        self.tasks.get(id.0).filter(|task| task.serial == serial).map(|_| id)
+    }
+
     /// Whether nothing here can ever make a task ready again: no task is ready, no deadline and no
     /// alarm is set, and nobody waits for a source.
     pub fn is_stalled(&mut self) -> bool {
@@ -253,6 +259,19 @@ impl Scheduler {
         for (source, direction) in sources {
             self.enqueue(task, source, direction, false, Place::Back);
         }
+    }
+
+    /// Parks a task in the midst of an operation on `source` until that is ready in the other
+    /// direction: `direction`. The task only looks there, and keeps, or gets, the turn in its own.
+    pub fn wait_across(
+        &mut self,
+        task: TaskId,
+        source: SourceId,
+        direction: Direction,
+        deadline: Option<Instant>,
+    ) {
+        self.wait_for_any(task, [(source, direction)], deadline);
+        self.give_turn(task, source, direction.opposite());
     }
 
     /// Parks a task until it is woken by [`Scheduler::wake`] or `deadline` has passed.
@@ -347,6 +366,22 @@ impl Scheduler {
             }
         }
         wanted
+    }
+
+    /// Wakes every task that only looks at `source`.
+    pub fn wake_watchers(&mut self, source: SourceId) {
+        for direction in [Direction::Read, Direction::Write] {
+            let mut next = self.source(source).and_then(|entry| entry.queue(direction).head());
+            while let Some(index) = next {
+                let wait = self.waits.get(index);
+                next = wait.next();
+                if !wait.exclusive {
+                    self.rouse(wait.task, Reason::Ready);
+                    // That ended all waits of the task, perhaps the next one too.
+                    next = self.source(source).and_then(|entry| entry.queue(direction).head());
+                }
+            }
+        }
     }
 
     /// Whether some task waits for `source` in `direction`.

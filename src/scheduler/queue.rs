@@ -35,6 +35,11 @@ impl Wait {
     ) -> Self {
         Wait { task, source, direction, exclusive, next_of_task, previous: None, next: None }
     }
+
+    /// The next one in its line.
+    pub(super) fn next(&self) -> Option<WaitIndex> {
+        self.next
+    }
 }
 
 /// The line in front of one direction of a source.

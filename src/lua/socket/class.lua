@@ -31,7 +31,7 @@ end
 --- Gives the objects of these classes their methods.
 ---@param methods table<string, function>
 ---@param classes string[]
----@param make fun(): any  makes an object: what calling the table does
+---@param make fun(...): any  makes an object: what calling the table does
 ---@return table methods
 function M.define(methods, classes, make)
   methods.setwaker, methods._wake = setwaker, wake
@@ -42,8 +42,8 @@ function M.define(methods, classes, make)
     end
   end
   return setmetatable(methods, {
-    __call = function()
-      return make()
+    __call = function(_, ...)
+      return make(...)
     end,
   })
 end

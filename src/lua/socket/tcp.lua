@@ -3,18 +3,12 @@
 local require, native = ...
 
 local class = require "cosock.socket.class"
+local make = require "cosock.socket.method"
 local option = require "cosock.socket.option"
 local waiting = require "cosock.waiting"
 
-local yield = coroutine.yield
 local tcp = native.tcp
-local in_task, park = native.task.in_task, native.task.park
-local try_accept, try_receive, try_send = tcp.accept, tcp.receive, tcp.send
-local attempt, method, PARK = waiting.attempt, waiting.method, waiting.PARK
-
---- How long an `accept` waits in vain for want of descriptors, in seconds: programs accept in a loop,
---- and would do nothing else until somebody closes one.
-local EXHAUSTED_PAUSE = 0.05
+local method = waiting.method
 
 --- The methods of TCP objects. Calling the table makes one.
 ---@class cosock.Tcp
@@ -36,16 +30,7 @@ end
 ---@return string? data
 ---@return string? error  "timeout", "closed", "line too long", or the system's
 ---@return string? partial  what has arrived, which will not come again
-function M:receive(pattern, prefix, most)
-  local data, err, partial, blocked = try_receive(self, pattern, prefix, most)
-  while data == nil and err == nil do
-    if not blocked then
-      yield(PARK)
-    end
-    data, err, partial, blocked = try_receive(self, pattern, prefix, most, partial)
-  end
-  return data, err, partial
-end
+M.receive = make.receive(tcp.receive)
 
 --- Sends bytes `i` to `j` of a string, counted as `string.sub` does. Returns when all are out.
 ---@param data string|number
@@ -54,35 +39,12 @@ end
 ---@return integer? last  the index of the last byte sent
 ---@return string? error  "timeout", "closed", or the system's
 ---@return integer? sent  if it failed, the index of the last byte sent
-function M:send(data, i, j)
-  local last, err, began, blocked, sent = try_send(self, data, i, j)
-  while last == nil and err == nil do
-    if not blocked then
-      yield(PARK)
-    end
-    last, err, began, blocked, sent = try_send(self, data, i, j, began, sent)
-  end
-  return last, err, began
-end
-
-if native.waits then
-  -- The native functions wait by themselves.
-  M.receive, M.send = try_receive, try_send
-end
+M.send = make.send(tcp.send)
 
 --- Waits for a connection.
 ---@return cosock.Tcp? client
 ---@return string? error  "timeout", "closed", or the system's
-function M:accept()
-  local client, err, exhausted = attempt(try_accept, self)
-  if client then
-    return client
-  elseif exhausted and in_task() then
-    park(EXHAUSTED_PAUSE)
-    yield(PARK)
-  end
-  return nil, err
-end
+M.accept = make.accept(tcp.accept)
 
 --- Binds to a local address. The name is resolved without blocking other tasks.
 ---@param host string  a name or address; "*" for every interface

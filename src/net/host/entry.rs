@@ -111,6 +111,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 fn look_up(host: &CStr) -> Result<HostEntry, Text> {
+    use std::sync::{Mutex, PoisonError};
     // SAFETY: the declarations are those of the C library.
     unsafe extern "C" {
         fn gethostbyname(name: *const c_char) -> *mut libc::hostent;
@@ -120,8 +121,12 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
             family: c_int,
         ) -> *mut libc::hostent;
     }
+    // Not all of these systems keep the result per thread: some have one for the whole process, whichever
+    // state a resolver thread belongs to.
+    static RESULT: Mutex<()> = Mutex::new(());
+    let _mine = RESULT.lock().unwrap_or_else(PoisonError::into_inner);
     let result = match address::parse_ipv4(host).map(address::to_c) {
-        // SAFETY: the pointers are valid for the call. These systems keep the result per thread.
+        // SAFETY: the pointers are valid for the call, and the result is ours as long as we hold the lock.
         Some(address) => unsafe {
             gethostbyaddr(ptr::from_ref(&address).cast(), size_of::<libc::in_addr>() as _, libc::AF_INET)
         },
@@ -131,7 +136,7 @@ fn look_up(host: &CStr) -> Result<HostEntry, Text> {
     if result.is_null() {
         return Err(database_error(HOST_NOT_FOUND));
     }
-    // SAFETY: a non-null result points to a complete entry of this thread.
+    // SAFETY: a non-null result points to a complete entry, which is ours as above.
     Ok(unsafe { copy(&*result) })
 }
 

@@ -12,7 +12,19 @@ local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
 
 local clock = native.task.clock
-local is_quiet, take_headers = native.tcp.is_quiet, native.tcp.take_headers
+local is_quiet, take_headers = native.http.is_quiet, native.http.take_headers
+
+local M = {}
+
+--- What sockets say when the time is up; the last two, those that speak TLS.
+local TIMEOUTS = { timeout = true, wantread = true, wantwrite = true }
+
+--- Whether an error says that the time is up.
+---@param err any
+---@return boolean
+function M.is_timeout(err)
+  return TIMEOUTS[err] or false
+end
 
 --- The object that `http.open` returns.
 ---@class cosock.HttpConnection
@@ -234,7 +246,7 @@ function Connection:is_quiet()
   end
   self.c:settimeout(0)
   local data, err = self.c:receive(0)
-  return not data and (err == "timeout" or err == "wantread")
+  return not data and M.is_timeout(err)
 end
 
 --- Prepares a connection that waited for a further request.
@@ -251,8 +263,6 @@ local function connect(self, host, port, timeout)
   self.try(self:set_timeout(timeout))
   self.try(self.c:connect(host, port))
 end
-
-local M = {}
 
 --- Opens a connection.
 ---

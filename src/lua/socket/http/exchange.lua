@@ -67,7 +67,7 @@ local function send_on_waiting(task)
     return connection, start
   end
   connection:close()
-  if err == "timeout" or connection.has_answered then
+  if connections.is_timeout(err) or connection.has_answered then
     socket.try(nil, err)
   end
 end
@@ -82,7 +82,7 @@ local function await_go_ahead(connection)
   local start, err, partial = connection:receive_start()
   connection.try(connection:set_timeout(timeout))
   if not start then
-    connection.try(err == "timeout" or err == "wantread", err)
+    connection.try(connections.is_timeout(err), err)
     return nil, nil, partial
   end
   local code, status = connection:receivestatusline(start)
@@ -109,7 +109,7 @@ local function send_body(connection, task)
   end
   local sink = connection:body_sink(task.headers)
   local ok, err = ltn12.pump.all(given.source, sink, given.step or ltn12.pump.step)
-  if not ok and connection.send_error and connection.send_error ~= "timeout" then
+  if not ok and connection.send_error and not connections.is_timeout(connection.send_error) then
     -- A server that refuses a body says so and closes, without receiving it all.
     partial = connection:receive_start(partial)
     ok = partial

@@ -1,0 +1,172 @@
+-- `cosock.install()`: our modules for a whole program, and back.
+
+local cosock = require "cosock"
+local files = require "spec.support.files"
+local oracle = require "spec.support.oracle"
+local peers = require "spec.support.peers"
+local run = require "spec.support.run"
+
+local NAMES = {
+  "socket", "socket.core", "socket.http", "socket.url", "socket.headers", "socket.tp", "socket.smtp", "socket.ftp",
+  "socket.unix", "socket.serial", "ltn12", "mime", "mime.core", "mbox", "ssl", "ssl.https",
+}
+
+--- Everything that install may change.
+local function snapshot()
+  local entries = { pcall, xpcall, debug.traceback, require, coroutine, rawget(_G, "ltn12"), rawget(_G, "mbox") }
+  local state = { globals = entries, coroutine = {}, loaded = {}, preload = {} }
+  for name, value in pairs(coroutine) do
+    state.coroutine[name] = value
+  end
+  for _, name in ipairs(NAMES) do
+    state.loaded[name], state.preload[name] = package.loaded[name], package.preload[name]
+  end
+  return state
+end
+
+describe("cosock.install", function()
+  local before
+
+  before_each(function()
+    cosock.reset()
+    before = snapshot()
+  end)
+
+  after_each(function()
+    cosock.uninstall()
+    assert.same(before, snapshot())
+  end)
+
+  it("makes require give ours", function()
+    cosock.install()
+    for _, name in ipairs(NAMES) do
+      local ours = name == "socket.core" and "socket" or name == "mime.core" and "mime" or name
+      if ours == "socket" or pcall(require, "cosock." .. ours) then
+        assert.equal(cosock.asyncify(ours), require(name), name)
+        assert.equal(package.loaded[name], require(name))
+      end
+    end
+  end)
+
+  it("makes the functions of the table coroutine the nesting ones", function()
+    cosock.install()
+    for name, value in pairs(cosock.coroutine) do
+      assert.equal(value, coroutine[name], name)
+    end
+    local order = {}
+    run.tasks(function()
+      local result = coroutine.wrap(function()
+        cosock.socket.sleep(0.001)
+        return "waited"
+      end)()
+      order[#order + 1] = result
+    end, function()
+      order[#order + 1] = "meanwhile"
+    end)
+    assert.same({ "meanwhile", "waited" }, order)
+  end)
+
+  it("makes pcall and xpcall such as can be waited across", function()
+    cosock.install()
+    local results
+    run.task(function()
+      results = peers.pack(pcall(function(...)
+        cosock.socket.sleep(0)
+        return ...
+      end, 1, nil))
+      local _, text = xpcall(function()
+        cosock.socket.sleep(0)
+        error "broken"
+      end, debug.traceback)
+      assert.matches("broken\nstack traceback:\n", text, 1, true)
+    end)
+    assert.same({ n = 3, true, 1, nil }, results)
+  end)
+
+  it("can be called twice, and undone once", function()
+    cosock.install()
+    local installed = snapshot()
+    cosock.install()
+    assert.same(installed, snapshot())
+  end)
+
+  it("can be undone without having been called", function()
+    cosock.uninstall()
+  end)
+
+  it("can be done again", function()
+    for _ = 1, 3 do
+      cosock.install()
+      assert.equal(cosock.asyncify "socket", require "socket")
+      cosock.uninstall()
+      assert.same(before, snapshot())
+    end
+  end)
+
+  it("keeps what others change meanwhile", function()
+    cosock.install()
+    local wrap = coroutine.wrap
+    local function other() end
+    coroutine.wrap = other
+    cosock.uninstall()
+    assert.equal(other, coroutine.wrap)
+    coroutine.wrap = before.coroutine.wrap
+    assert.not_equal(wrap, before.coroutine.wrap)
+  end)
+
+  it("reaches modules that are required from then on", function()
+    local folder, path = files.folder(), package.path
+    folder:write("installed_module.lua", [[
+      local socket = require "socket"
+      return { socket = socket, wrap = coroutine.wrap }
+    ]])
+    package.path = folder.path .. "/?.lua;" .. path
+    cosock.install()
+    local loaded = require "installed_module"
+    package.path, package.loaded.installed_module = path, nil
+    folder:remove()
+    assert.equal(cosock.asyncify "socket", loaded.socket)
+    assert.equal(cosock.coroutine.wrap, loaded.wrap)
+  end)
+
+  if rawget(_G, "module") then
+    it("sets the global variables that LuaSocket's modules set", function()
+      cosock.install()
+      assert.equal(require "ltn12", rawget(_G, "ltn12"))
+    end)
+  end
+
+  if oracle.available() then
+    it("works when LuaSocket was loaded before, and gives it back", function()
+      local luasocket = require "socket"
+      local url = require "socket.url"
+      before = snapshot()
+      cosock.install()
+      assert.not_equal(luasocket, require "socket")
+      assert.not_equal(url, require "socket.url")
+      assert.equal(require "socket.url", require("socket").url)
+      cosock.uninstall()
+      assert.equal(luasocket, require "socket")
+      assert.equal(url, require "socket.url")
+      assert.equal(luasocket, require "socket.core")
+    end)
+
+    it("lets LuaSocket be loaded afterwards", function()
+      local loaded = {}
+      for _, name in ipairs(NAMES) do
+        loaded[name], package.loaded[name] = package.loaded[name], nil
+      end
+      local inner = snapshot()
+      cosock.install()
+      local ours = require "socket"
+      cosock.uninstall()
+      assert.same(inner, snapshot())
+      assert.not_equal(ours, require "socket")
+      assert.matches("^tcp", tostring(require("socket").tcp()))
+      assert.equal(cosock.asyncify("socket").tcp, ours.tcp)
+      for _, name in ipairs(NAMES) do
+        package.loaded[name] = loaded[name]
+      end
+    end)
+  end
+end)

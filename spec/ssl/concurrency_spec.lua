@@ -1,0 +1,215 @@
+-- Several tasks on one connection, and a peer that changes keys or renegotiates in the midst of it.
+
+local cosock = require "cosock"
+local openssl = require "spec.support.openssl"
+local peers = require "spec.support.peers"
+local run = require "spec.support.run"
+local socket = require "cosock.socket"
+local ssl = require "cosock.ssl"
+local tls = require "spec.support.tls"
+
+local pack = peers.pack
+
+after_each(openssl.stop_all)
+
+-- Gives the other tasks turns, so that they are in the middle of what they wait for. What a spec expects does not
+-- depend on how far they come.
+local function let_others_run()
+  for _ = 1, 5 do
+    socket.sleep(0.001)
+  end
+end
+
+describe("several tasks on one connection", function()
+  it("send whole messages, one after the other", function()
+    local one, other = tls.pair()
+    local SIZE = 3000000
+    local all
+    run.tasks(function()
+      assert.equal(SIZE, (one:send(("a"):rep(SIZE))))
+    end, function()
+      assert.equal(SIZE, (one:send(("b"):rep(SIZE))))
+    end, function()
+      let_others_run()
+      all = other:receive(2 * SIZE)
+    end)
+    assert.is_true(all == ("a"):rep(SIZE) .. ("b"):rep(SIZE))
+  end)
+
+  it("receive whole lines, first come, first served", function()
+    local one, other = tls.pair()
+    local lines = {}
+    local function reader(index)
+      return function()
+        lines[index] = other:receive()
+      end
+    end
+    run.tasks(reader(1), reader(2), reader(3), function()
+      let_others_run()
+      one:send("1\n2")
+      let_others_run()
+      one:send("\n3\n")
+    end)
+    assert.same({ "1", "2", "3" }, lines)
+  end)
+
+  it("are all told when it is closed", function()
+    local one, other = tls.pair()
+    local received, sent
+    one:send("partial")
+    run.tasks(function()
+      received = pack(other:receive())
+    end, function()
+      sent = pack(other:send(("x"):rep(30000000)))
+    end, function()
+      let_others_run()
+      other:settimeout(0)
+      other:close()
+    end)
+    assert.same({ n = 3, nil, "closed", "partial" }, received)
+    assert.is_nil(sent[1])
+    assert.equal("closed", sent[2])
+    assert.is_true(sent[3] < 30000000)
+  end)
+
+  it("are told when it is closed in the midst of its handshake", function()
+    local connection = tls.ends(tls.client(), tls.server())
+    local outcome
+    run.tasks(function()
+      outcome = pack(connection:dohandshake())
+    end, function()
+      let_others_run()
+      connection:close()
+    end)
+    assert.is_falsy(outcome[1])
+    assert.equal("closed", outcome[2])
+  end)
+
+  it("leave nothing behind when they are cancelled", function()
+    local one, other = tls.pair()
+    local line
+    run.tasks(function()
+      local reader = cosock.spawn(function()
+        other:receive()
+      end)
+      let_others_run()
+      one:send("partial ")
+      let_others_run()
+      reader:cancel()
+      one:send("line\n")
+      line = other:receive()
+    end)
+    assert.equal("partial line", line)
+  end)
+end)
+
+describe("a peer", function()
+  -- A client of ours, and `openssl s_server`.
+  local function connect(options, changes)
+    local program, port = openssl.server(options)
+    local connection = assert(ssl.wrap(assert(socket.connect("127.0.0.1", port)), tls.client(changes)))
+    assert(connection:dohandshake())
+    return connection, program
+  end
+
+  -- A server of ours, and `openssl s_client`.
+  local function accept(options, changes)
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    local _, port = listener:getsockname()
+    local program = openssl.client(port, options)
+    local connection = assert(ssl.wrap(assert(listener:accept()), tls.server(changes)))
+    listener:close()
+    assert(connection:dohandshake())
+    return connection, program
+  end
+
+  -- A line at a time, with a command in front of each. `announced` is what openssl says when it has obeyed.
+  local function exchange(connection, program, command, announced)
+    local received = 0
+    run.tasks(function()
+      for index = 1, 3 do
+        assert.equal("line " .. index, connection:receive())
+        received = index
+      end
+    end, function()
+      for index = 1, 3 do
+        program:write(command)
+        program:expect(announced)
+        assert(connection:send("from us\n"))
+        program:write("line " .. index)
+        while received < index do
+          socket.sleep(0.001)
+        end
+      end
+    end)
+    connection:close()
+    local output = program:stop()
+    return output
+  end
+
+  for title, command in pairs { ["asks for new keys"] = "K", ["changes its keys"] = "k" } do
+    it(title .. " as a server, and nobody is disturbed", function()
+      local connection, program = connect("-tls1_3 -msg")
+      exchange(connection, program, command, "KeyUpdate")
+    end)
+
+    it(title .. " as a client, and nobody is disturbed", function()
+      local connection, program = accept("-tls1_3 -msg")
+      exchange(connection, program, command, "KeyUpdate")
+    end)
+  end
+
+  it("renegotiates as a server, and nobody is disturbed", function()
+    local connection, program = connect("-tls1_2 -msg")
+    exchange(connection, program, "r", "HelloRequest")
+  end)
+
+  it("renegotiates as a client, and nobody is disturbed", function()
+    local connection, program = accept("-tls1_2", { options = "allow_client_renegotiation" })
+    exchange(connection, program, "R", "RENEGOTIATING")
+  end)
+
+  it("renegotiates while we only send", function()
+    local errors = tls.new_file "s_client"
+    local connection, program = accept("-tls1_2 -quiet -no_ign_eof 2>" .. errors .. " | tr -cd x | wc -c",
+      { options = "allow_client_renegotiation" })
+    local sent = 0
+    run.tasks(function()
+      program:write "R"
+      local rest = 20
+      while rest > 0 do
+        assert(connection:send(("x"):rep(100000)))
+        sent = sent + 100000
+        if io.open(errors):read("*a"):find "RENEGOTIATING" then
+          rest = rest - 1
+        end
+      end
+      connection:close()
+    end)
+    assert.equal(sent, tonumber(program:expect "(%d+)"))
+  end)
+
+  it("that must not renegotiate is refused", function()
+    local connection, program = accept("-tls1_2")
+    program:write "R"
+    run.tasks(function()
+      connection:settimeout(10)
+      local _, err = connection:receive()
+      -- OpenSSL's client takes the refusal for the end.
+      assert.equal("closed", err)
+    end)
+    connection:close()
+  end)
+
+  it("is openssl, which closes", function()
+    local connection, program = accept("-tls1_3 -msg")
+    program:write "last words"
+    program:expect "ApplicationData"
+    run.tasks(function()
+      assert.equal("last words", connection:receive())
+      program:write "Q"
+      assert.same({ n = 3, nil, "closed", "" }, pack(connection:receive()))
+    end)
+    program:stop()
+  end)
+end)

@@ -1,0 +1,207 @@
+--- What every spec of `cosock.ssl` needs: certificates, and connections that talk to each other over loopback.
+---
+--- Most of them run in one task, or none: the two ends of a connection take their steps in turn, without
+--- waiting. So an end can be LuaSec's as well, which knows nothing of tasks.
+
+local socket = require "cosock.socket"
+local ssl = require "cosock.ssl"
+
+local M = {}
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- The specs of each interpreter have their own, made anew in each run.
+local folder = "build/certificates-" .. (jit and "luajit" or _VERSION:lower():gsub(" ", ""))
+local made = false
+
+local function make()
+  local command = ("rm -rf %s && spec/support/certificates.sh %s >%s.log 2>&1"):format(folder, folder, folder)
+  local status = os.execute("mkdir -p build && " .. command)
+  assert(status == true or status == 0, "certificates could not be made; see " .. folder .. ".log")
+  made = true
+end
+
+--- The path of one of the files that spec/support/certificates.sh makes.
+---@param name string  "server.pem"
+---@return string path
+function M.file(name)
+  if not made then
+    make()
+  end
+  return folder .. "/" .. name
+end
+
+--- What is in it.
+---@param name string
+---@return string
+function M.contents(name)
+  local file = assert(io.open(M.file(name), "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+--- A path for a new file.
+---@param name string
+---@return string path
+function M.new_file(name)
+  M.file("root.pem")
+  local path = folder .. "/new-" .. name
+  os.remove(path)
+  return path
+end
+
+--- LuaSec's table, or nil where it is not installed.
+---@return table?
+function M.luasec()
+  local found, luasec = pcall(require, "ssl")
+  return found and type(luasec) == "table" and luasec or nil
+end
+
+local function with(configuration, changes)
+  for field, value in pairs(changes or {}) do
+    configuration[field] = value
+  end
+  return configuration
+end
+
+--- A server's configuration, with the fields of `changes` on top; false removes one.
+---@param changes table?
+---@return table
+function M.server(changes)
+  return with({
+    mode = "server",
+    protocol = "any",
+    key = M.file "server.key",
+    certificate = M.file "server.pem",
+  }, changes)
+end
+
+--- A client's configuration: it trusts the root, and verifies.
+---@param changes table?
+---@return table
+function M.client(changes)
+  return with({ mode = "client", protocol = "any", cafile = M.file "root.pem", verify = "peer" }, changes)
+end
+
+-- What was made last stays open although a spec may hold it no more.
+local recent, RECENT = {}, 64 -- luacheck: ignore 241
+local count = 0
+
+local function keep(object)
+  count = count + 1
+  recent[count % RECENT] = object
+  return object
+end
+
+--- Two connected TCP sockets.
+---@return table client
+---@return table server
+function M.sockets()
+  local listener = assert(socket.bind("127.0.0.1", 0))
+  local address, port = listener:getsockname()
+  local client = keep(assert(socket.connect(address, port)))
+  local server = keep(assert(listener:accept()))
+  listener:close()
+  -- A short message is on its way at once, and not when the one before has been acknowledged.
+  client:setoption("tcp-nodelay", true)
+  server:setoption("tcp-nodelay", true)
+  return client, server
+end
+
+--- Ends what a connection sends below TLS, without a word about it: the connection vanishes for its peer.
+---@param connection table
+function M.vanish(connection)
+  local plain = socket.tcp()
+  plain:connect("127.0.0.1", 0) -- fails, but makes it a client
+  plain:close()
+  plain:setfd(connection:getfd())
+  plain:shutdown "send"
+  plain:setfd(-1)
+end
+
+--- Two ends of a connection before the handshake.
+---@param client table  a configuration or a context
+---@param server table
+---@param client_ssl table?  LuaSec's table, or ours if nil
+---@param server_ssl table?
+---@return table client
+---@return table server
+function M.ends(client, server, client_ssl, server_ssl)
+  local client_socket, server_socket = M.sockets()
+  return keep(assert((client_ssl or ssl).wrap(client_socket, client))),
+    keep(assert((server_ssl or ssl).wrap(server_socket, server)))
+end
+
+local function is_waiting(err)
+  return err == "wantread" or err == "wantwrite"
+end
+
+--- Takes the steps of both ends' handshakes in turn, until both have succeeded or failed. Afterwards neither
+--- has a time limit.
+---@return {ok: boolean, error: string?} client
+---@return {ok: boolean, error: string?} server
+function M.shake_hands(client, server)
+  local ends, outcomes = { client, server }, {}
+  client:settimeout(0)
+  server:settimeout(0)
+  for _ = 1, 100000 do
+    for index, connection in ipairs(ends) do
+      if not outcomes[index] then
+        local ok, err = connection:dohandshake()
+        if ok or not is_waiting(err) then
+          outcomes[index] = { ok = ok, error = err }
+        end
+      end
+    end
+    if outcomes[1] and outcomes[2] then
+      client:settimeout(nil)
+      server:settimeout(nil)
+      return outcomes[1], outcomes[2]
+    end
+  end
+  error("the handshake never ended", 2)
+end
+
+--- Two ends of a connection after the handshake, which must succeed.
+---@param client table?  a configuration or a context
+---@param server table?
+---@param client_ssl table?  LuaSec's table, or ours if nil
+---@param server_ssl table?
+---@return table client
+---@return table server
+function M.pair(client, server, client_ssl, server_ssl)
+  local one, other = M.ends(client or M.client(), server or M.server(), client_ssl, server_ssl)
+  local client_outcome, server_outcome = M.shake_hands(one, other)
+  assert(client_outcome.ok, client_outcome.error)
+  assert(server_outcome.ok, server_outcome.error)
+  return one, other
+end
+
+--- How a handshake ends on both sides: "ok", or the error.
+---@param client table  a configuration or a context
+---@param server table
+---@param client_ssl table?  LuaSec's table, or ours if nil
+---@param server_ssl table?
+---@return string client
+---@return string server
+function M.outcome(client, server, client_ssl, server_ssl)
+  local one, other = M.ends(client, server, client_ssl, server_ssl)
+  local client_outcome, server_outcome = M.shake_hands(one, other)
+  one:close()
+  other:close()
+  return client_outcome.ok and "ok" or client_outcome.error, server_outcome.ok and "ok" or server_outcome.error
+end
+
+--- Runs a program of another kind in the background, and gives its output to read from.
+---@param command string
+---@return file* output  to be closed by the caller, which waits for the program's end
+function M.program(command)
+  return assert(io.popen(command .. " 2>&1"))
+end
+
+M.quote = quote
+
+return M

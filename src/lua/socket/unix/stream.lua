@@ -1,0 +1,71 @@
+--- Unix stream objects: this makes them. Those of the methods that wait do so in the task.
+
+local require, native = ...
+
+local class = require "cosock.socket.class"
+local make = require "cosock.socket.method"
+local option = require "cosock.socket.option"
+local waiting = require "cosock.waiting"
+
+local stream = native.unix_stream
+
+--- The methods of unix stream objects.
+---@class cosock.UnixStream
+---@field class string  "unixstream{master}", "unixstream{client}" or "unixstream{server}"
+local M = {}
+
+for _, name in ipairs {
+  "close", "dirty", "getfd", "getsockname", "getstats", "listen", "setfd", "setstats", "settimeout", "shutdown",
+} do
+  M[name] = stream[name]
+end
+
+--- Receives by a pattern, waiting until there is enough.
+---@param pattern? "*l"|"*a"|integer  a line (the default), everything up to the end, or so many bytes
+---@param prefix? string  put in front of the result; a number of bytes counts it
+---@return string? data
+---@return string? error  "timeout", "closed", or the system's
+---@return string? partial  what has arrived, which will not come again
+M.receive = make.receive(stream.receive)
+
+--- Sends bytes `i` to `j` of a string, counted as `string.sub` does. Returns when all are out.
+---@param data string|number
+---@param i? integer
+---@param j? integer
+---@return integer? last  the index of the last byte sent
+---@return string? error  "timeout", "closed", or the system's
+---@return integer? sent  if it failed, the index of the last byte sent
+M.send = make.send(stream.send)
+
+--- Waits for a connection.
+---@return cosock.UnixStream? client
+---@return string? error  "timeout", "closed", or the system's
+M.accept = make.accept(stream.accept)
+
+--- Binds to a path: makes a file there, which stays when the socket is closed. If that fails, the socket is
+--- closed, unless it was the path that cannot be one.
+---@param path string  on Linux, one that begins with a NUL is an abstract name
+---@return 1? ok
+---@return string? error  "path too long", "path contains a NUL", "address already in use", or the system's
+M.bind = stream.bind
+M.setsockname = M.bind
+
+--- Connects to the server bound to a path, waiting if it has too many connections to accept already. If that
+--- fails, the socket is closed, unless it was the path that cannot be one.
+---@param path string  on Linux, one that begins with a NUL is an abstract name
+---@return 1? ok
+---@return string? error  "timeout", "closed", "connection refused", "path too long", "path contains a NUL", or the
+---  system's
+M.connect = waiting.method(stream.connect)
+M.setpeername = M.connect
+
+--- Sets an option.
+---@param name "reuseaddr"|"keepalive"|"linger"
+---@param value any
+---@return 1? ok
+---@return string? error
+M.setoption = option.setter(stream.setoption)
+
+class.define(M, { "unixstream{master}", "unixstream{client}", "unixstream{server}" }, stream.stream)
+
+return stream.stream

@@ -1,0 +1,152 @@
+--- Connections. Those of the methods that wait do so in the task.
+
+local require, native = ...
+
+local class = require "cosock.socket.class"
+local decisions = require "cosock.ssl.decisions"
+local waiting = require "cosock.waiting"
+
+local yield = coroutine.yield
+local tls = native.tls
+local try_handshake, try_receive, try_send, try_close = tls.dohandshake, tls.receive, tls.send, tls.close
+local attempt, PARK = waiting.attempt, waiting.PARK
+
+--- The methods of connections. (LuaSec has no others of TCP's: ask for names and set options before
+--- wrapping the socket.)
+---@class cosock.ssl.Connection
+local M = {}
+
+for _, name in ipairs {
+  "dirty", "exportkeyingmaterial", "getalpn", "getfd", "getfinished", "getlocalcertificate", "getlocalchain",
+  "getpeercertificate", "getpeerchain", "getpeerfinished", "getpeerverification", "getsniname", "getstats",
+  "getversion", "setdane", "setstats", "settimeout", "settlsa", "want",
+} do
+  M[name] = tls[name]
+end
+
+--- What was negotiated.
+---@class cosock.ssl.Info
+---@field protocol string  "TLSv1.3"
+---@field cipher string
+---@field key string  how keys were agreed on: "ECDH"
+---@field authentication string  how the peers proved who they are: "RSA"
+---@field encryption string  "AESGCM(256)"
+---@field mac string  "AEAD"
+---@field bits integer  secret bits used
+---@field algbits integer  secret bits that the algorithm could use
+---@field export boolean
+
+--- Tells what was negotiated.
+---@param field? string  to get only this one
+---@return cosock.ssl.Info|string|integer|boolean|nil info
+---@return string? error  "closed" without a handshake
+function M:info(field)
+  local info, err = tls.negotiated(self)
+  if not info then
+    return nil, err
+  elseif field then
+    return info[field]
+  end
+  return info
+end
+
+--- On a client, says which server to ask for. On a server, says which contexts there are for the names that
+--- clients ask for; the connection's own is for all others. To be called before the handshake.
+---
+--- Raises if an argument is of the wrong type.
+---@param names string|table<string, cosock.ssl.Context>
+---@param strict? boolean  whether to refuse clients that ask for another name
+---@return nil
+---@return string? error  "closed"
+function M:sni(names, strict)
+  local role, err = tls.role(self)
+  if role == "client" then
+    tls.sni(self, names)
+    return
+  elseif not role then
+    return nil, err
+  elseif type(names) ~= "table" then
+    error(("bad argument #1 to 'sni' (table expected, got %s)"):format(type(names)), 2)
+  end
+  for name, ctx in pairs(names) do
+    if type(name) ~= "string" then
+      error(("bad argument #1 to 'sni' (names expected as keys, got %s)"):format(type(name)), 2)
+    elseif not tls.is_context(ctx) then
+      error(("bad argument #1 to 'sni' (SSL:Context expected for '%s', got %s)"):format(name, type(ctx)), 2)
+    end
+  end
+  decisions.choose_context(self, names, strict and true or false)
+end
+
+--- Agrees with the peer on keys. To be called before anything is sent or received.
+---@return boolean? done  nil if the connection was closed before
+---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
+function M:dohandshake()
+  local done, err = attempt(try_handshake, self)
+  if done then
+    return true
+  end
+  return done, err
+end
+
+--- Receives by a pattern, waiting until there is enough.
+---@param pattern? "*l"|"*a"|integer  a line (the default), everything up to the end, or so many bytes
+---@param prefix? string  put in front of the result; a number of bytes counts it
+---@param most? integer  the most bytes that may come, as for TCP objects; LuaSec has no such argument
+---@return string? data
+---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
+---@return string? partial  what has arrived, which will not come again
+function M:receive(pattern, prefix, most)
+  local data, err, partial, blocked = try_receive(self, pattern, prefix, most)
+  while data == nil and err == nil do
+    if not blocked then
+      yield(PARK)
+    end
+    data, err, partial, blocked = try_receive(self, pattern, prefix, most, partial)
+  end
+  return data, err, partial
+end
+
+--- Sends bytes `i` to `j` of a string, counted as `string.sub` does. Returns when all are out.
+---@param data string|number
+---@param i? integer
+---@param j? integer
+---@return integer? last  the index of the last byte sent
+---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
+---@return integer? sent  if it failed, the index of the last byte sent
+function M:send(data, i, j)
+  local last, err, began, blocked, sent = try_send(self, data, i, j)
+  while last == nil and err == nil do
+    if not blocked then
+      yield(PARK)
+    end
+    last, err, began, blocked, sent = try_send(self, data, i, j, began, sent)
+  end
+  return last, err, began
+end
+
+if native.waits then
+  -- The native functions wait by themselves.
+  M.receive, M.send = try_receive, try_send
+end
+
+--- Closes the connection. Says so to the peer first, which may have to wait until the peer has made
+--- room for it: as long as the timeout allows, and for ten seconds at most.
+function M:close()
+  attempt(try_close, self)
+end
+
+local isyieldable = coroutine.isyieldable -- luacheck: ignore 143 (Lua 5.3 and later)
+local is_outside = native.task.is_outside
+
+--- Closes the connection at the end of the scope of a to-be-closed variable (Lua 5.4). A task that is
+--- cancelled cannot wait any more.
+function tls.metatable.__close(connection)
+  if is_outside() or isyieldable() then
+    M.close(connection)
+  else
+    tls.abandon(connection)
+  end
+end
+
+return class.define(M, { "SSL:Connection" })

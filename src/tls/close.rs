@@ -1,0 +1,65 @@
+//! The end of a connection.
+
+use std::mem::MaybeUninit;
+
+use socket2::Socket as Descriptor;
+
+use super::connection::Connection;
+use super::wire::Buffers;
+use crate::net::error::CLOSED;
+use crate::net::socket::{Failure, Socket};
+use crate::scheduler::Direction;
+
+impl Socket {
+    /// Says to the peer that this is the end, after everything that has been sent before. From then on
+    /// nothing can be sent or received.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn say_end(&mut self, buffers: &mut Buffers) -> Result<(), Failure> {
+        let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
+            return Err(CLOSED.into());
+        };
+        tls.with_buffers(buffers, |tls| {
+            tls.say_end();
+            match tls.push(descriptor) {
+                Ok(true) => {
+                    drain(descriptor);
+                    Ok(())
+                }
+                Ok(false) => Err(Failure::Blocked(Direction::Write)),
+                Err(error) => Err(Failure::from_system(&error, Direction::Write)),
+            }
+        })
+    }
+}
+
+impl Connection {
+    /// The same as far as it is possible at once, for a connection that is given up.
+    pub fn end(mut self, descriptor: Option<&Descriptor>) {
+        self.say_end();
+        if let Some(descriptor) = descriptor {
+            // If it cannot be sent, nobody waits until it can.
+            let _ = self.push(descriptor);
+            drain(descriptor);
+        }
+    }
+}
+
+/// How much a connection drops that the peer sent and nobody asked for, in pieces of [`PIECE`] bytes.
+const PIECES: usize = 32;
+/// See [`PIECES`].
+const PIECE: usize = 4096;
+
+/// Drops what has arrived. A descriptor that is closed with bytes unread makes the system break the
+/// connection off, and what the peer has not received yet is lost; and there are such bytes at the end of
+/// many connections, as servers send tickets for later ones after the handshake.
+fn drain(descriptor: &Descriptor) {
+    let mut room = [MaybeUninit::uninit(); PIECE];
+    for _ in 0..PIECES {
+        match descriptor.recv(&mut room) {
+            Ok(PIECE) => {}
+            _ => break,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The part of a socket that is there when it speaks TLS.
+
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::rc::Rc;
+
+use foreign_types::ForeignTypeRef;
+use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream};
+use socket2::Socket as Descriptor;
+
+use super::context::Context;
+use super::error::{SYSTEM_ERROR, UNEXPECTED_EOF, failure, forget, reason};
+use super::protocol::Role;
+use super::session::Place;
+use super::verification::Errors;
+use super::wire::{Buffers, Pulled, Wire};
+use crate::net::error::{CLOSED, Text};
+use crate::net::socket::Failure;
+use crate::scheduler::Direction;
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The handshake has not succeeded.
+    Fresh,
+    /// It has.
+    Established,
+    /// It has, and this side has said that it is the end.
+    Ended,
+}
+
+/// The part of a socket that is there when it speaks TLS.
+#[derive(Debug)]
+pub struct Connection {
+    stream: SslStream<Wire>,
+    context: Rc<Context>,
+    role: Role,
+    state: State,
+    /// What was wrong with the peer's certificates, if that is recorded.
+    errors: Rc<RefCell<Errors>>,
+    /// Where a client keeps what lets it come back faster.
+    pub(super) place: Option<Place>,
+    /// Why the handshake failed, if it did.
+    pub(super) failure: Option<Text>,
+    /// Why nothing more can be received, once that is so.
+    end: Option<Text>,
+    /// What the last operation had to wait for.
+    pub want: Option<Direction>,
+    /// Whether an operation waits for the direction that is not its own.
+    waits_across: bool,
+}
+
+impl Connection {
+    /// A connection at its beginning. `None` if the context does not say which side it is.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn new(context: Rc<Context>) -> Option<Result<Self, Text>> {
+        let role = context.role()?;
+        let errors = Rc::new(RefCell::new(Errors::default()));
+        let stream = context.connection().and_then(|mut ssl| {
+            match role {
+                Role::Client => ssl.set_connect_state(),
+                Role::Server => ssl.set_accept_state(),
+            }
+            context.extensions().apply(&mut ssl, &errors)?;
+            if let (Role::Client, Some(hostname)) = (role, context.hostname()) {
+                hostname.apply(&mut ssl)?;
+            }
+            SslStream::new(ssl, Wire::default())
+        });
+        Some(match stream {
+            Ok(stream) => Ok(Connection {
+                stream,
+                context,
+                role,
+                state: State::Fresh,
+                errors,
+                place: None,
+                failure: None,
+                end: None,
+                want: None,
+                waits_across: false,
+            }),
+            Err(stack) => Err(reason(&stack)),
+        })
+    }
+
+    /// Takes what has been received on the descriptor already.
+    pub fn take_over(&mut self, received: &[u8]) {
+        *self.wire() = Wire::new(received.to_vec());
+    }
+
+    /// What OpenSSL knows about the connection.
+    pub fn ssl(&self) -> &SslRef {
+        self.stream.ssl()
+    }
+
+    /// A client asks for the server of this name; it may be anything.
+    pub fn ask_for(&mut self, name: &str) {
+        // What OpenSSL does not take cannot be sent.
+        let _ = ssl_mut(&mut self.stream).set_hostname(name);
+    }
+
+    /// The settings that it was made with.
+    pub fn context(&self) -> &Rc<Context> {
+        &self.context
+    }
+
+    /// Which side it is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What was wrong with the peer's certificates; `None` if that was not to be recorded.
+    pub fn recorded_errors(&self) -> Option<Errors> {
+        let errors = self.errors.borrow();
+        (*errors != Errors::default()).then(|| errors.clone())
+    }
+
+    /// Whether data can be exchanged.
+    pub fn is_established(&self) -> bool {
+        self.state == State::Established
+    }
+
+    /// Whether something has been received and not handed out, decrypted or not.
+    pub fn has_received(&self) -> bool {
+        self.stream.get_ref().has_incoming() || self.ssl().pending() > 0
+    }
+
+    /// Notes what an operation in `direction` that ended so has to wait for.
+    pub(super) fn note<T>(&mut self, direction: Direction, outcome: &Result<T, Failure>) {
+        self.want = match outcome {
+            Err(Failure::Blocked(awaited)) => Some(*awaited),
+            _ => None,
+        };
+        self.waits_across |= self.want == Some(direction.opposite());
+    }
+
+    /// Whether operations that wait for the direction that is not their own can go on. Told once.
+    pub fn take_across(&mut self) -> bool {
+        let can_go_on = self.waits_across && !self.is_in_handshake() && self.stream.get_ref().outgoing() == 0;
+        self.waits_across &= !can_go_on;
+        can_go_on
+    }
+
+    /// Whether OpenSSL is in the midst of a handshake, the first one or a later one.
+    pub(super) fn is_in_handshake(&self) -> bool {
+        !self.ssl().is_init_finished()
+    }
+
+    pub(super) fn wire(&mut self) -> &mut Wire {
+        self.stream.get_mut()
+    }
+
+    /// Runs an operation in the shared buffers.
+    pub(super) fn with_buffers<R>(&mut self, buffers: &mut Buffers, f: impl FnOnce(&mut Self) -> R) -> R {
+        self.wire().lend(buffers);
+        let result = f(self);
+        self.wire().give_back(buffers);
+        self.keep_sessions();
+        result
+    }
+
+    /// Goes on with the handshake, without the system. `Ok(false)` says that it needs more from the peer.
+    pub(super) fn shake_hands(&mut self) -> Result<bool, Text> {
+        if self.state != State::Fresh {
+            return Ok(true);
+        }
+        forget();
+        match self.stream.do_handshake() {
+            Ok(()) => {
+                self.state = State::Established;
+                Ok(true)
+            }
+            Err(error) if error.code() == ErrorCode::WANT_READ => Ok(false),
+            Err(error) => {
+                self.forget_sessions_of_peer();
+                Err(failure(&error))
+            }
+        }
+    }
+
+    /// Decrypts what has been received, as far as there is room. `Ok(0)` says that there is nothing
+    /// complete.
+    ///
+    /// # Errors
+    /// Why nothing more can be received: [`CLOSED`] if the peer has said that it is the end.
+    pub(super) fn decrypt(&mut self, room: &mut [MaybeUninit<u8>]) -> Result<usize, Text> {
+        let mut count = 0;
+        while self.end.is_none() && count < room.len() && self.has_received() {
+            forget();
+            match self.stream.ssl_read_uninit(&mut room[count..]) {
+                Ok(more) => count += more,
+                Err(error) => match error.code() {
+                    ErrorCode::WANT_READ => break,
+                    ErrorCode::ZERO_RETURN => self.end = Some(CLOSED.into()),
+                    _ => self.end = Some(failure(&error)),
+                },
+            }
+        }
+        if count > 0 { Ok(count) } else { self.tell_end().map_or(Ok(0), Err) }
+    }
+
+    /// Why nothing more can be received, if that is so.
+    fn tell_end(&mut self) -> Option<Text> {
+        let end = self.end.take()?;
+        // The reason of a failure is told once, as OpenSSL does.
+        self.end = Some(if end == CLOSED { end.clone() } else { SYSTEM_ERROR.into() });
+        Some(end)
+    }
+
+    /// The stream below has ended. Returns how that counts.
+    pub(super) fn end_unexpectedly(&mut self) -> Text {
+        if self.context.ignores_unexpected_eof() {
+            self.end = Some(CLOSED.into());
+            return CLOSED.into();
+        }
+        self.end = Some(SYSTEM_ERROR.into());
+        UNEXPECTED_EOF.into()
+    }
+
+    /// Offers the peer to go on where `session` ended.
+    pub(super) fn set_session(&mut self, session: &SslSession) {
+        // SAFETY: the session is one of this connection's context. If it cannot be used, there will be a
+        // new one.
+        let _ = unsafe { ssl_mut(&mut self.stream).set_session(session) };
+    }
+
+    /// Encrypts `data`.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub(super) fn encrypt(&mut self, data: &[u8]) -> Result<usize, Text> {
+        forget();
+        self.stream.ssl_write(data).map_err(|error| failure(&error))
+    }
+
+    /// Sends what has been encrypted. Returns whether that is all.
+    pub(super) fn push(&mut self, descriptor: &Descriptor) -> std::io::Result<bool> {
+        self.wire().push(descriptor)
+    }
+
+    /// Receives what has arrived.
+    pub(super) fn pull(&mut self, descriptor: &Descriptor) -> std::io::Result<Pulled> {
+        self.wire().pull(descriptor)
+    }
+
+    /// Says to the peer that this is the end, if there is anybody to say it to; what that takes is then
+    /// to be sent.
+    pub(super) fn say_end(&mut self) {
+        if self.state == State::Established {
+            self.state = State::Ended;
+            forget();
+            // What fails here has failed before, and has been told.
+            let _ = self.stream.shutdown();
+        }
+    }
+}
+
+/// OpenSSL's part of a stream, to be changed; the crate hands it out only to be looked at.
+fn ssl_mut(stream: &mut SslStream<Wire>) -> &mut SslRef {
+    // SAFETY: the stream is borrowed for as long as the result is, and its connection is nobody else's.
+    unsafe { SslRef::from_ptr_mut(stream.ssl().as_ptr()) }
+}

@@ -1,0 +1,291 @@
+//! Contexts: the settings that connections have in common. What is special about some of them has its
+//! own file: `callback`, `psk`, `dane`.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
+use std::fs;
+use std::mem::ManuallyDrop;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use foreign_types::ForeignType;
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode,
+    SslVersion,
+};
+
+use super::curve;
+use super::error::{forget, reason};
+use super::key_log::KeyLog;
+use super::option::IGNORE_UNEXPECTED_EOF;
+use super::protocol::Role;
+use super::session::Sessions;
+use super::verification::{Extensions, Hostname};
+use crate::net::error::{Text, system_error};
+
+/// Tells our server's sessions from others': OpenSSL resumes none without it.
+const SESSION_ID_CONTEXT: &[u8] = b"cosock";
+
+/// The settings that connections have in common.
+#[derive(Debug)]
+pub struct Context {
+    inner: SslContext,
+    role: Cell<Option<Role>>,
+    extensions: Cell<Extensions>,
+    /// Whom a client expects at the other end.
+    hostname: RefCell<Option<Hostname>>,
+    /// What a client remembers of earlier connections; nothing if it must not.
+    sessions: RefCell<Option<Rc<Sessions>>>,
+}
+
+/// How a private key was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyLoaded {
+    /// It is in place.
+    Yes,
+    /// It is encrypted, and there was no password.
+    NeedsPassword,
+}
+
+/// Where the password of an encrypted key comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Password<'a> {
+    /// OpenSSL asks on the terminal.
+    Terminal,
+    /// The caller asks if it turns out to be needed.
+    Later,
+    /// It is known.
+    Known(&'a [u8]),
+}
+
+impl Context {
+    /// A context for the given version of the protocol, or any. What keys its connections agree on is
+    /// written to `key_log`.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn new(version: Option<SslVersion>, key_log: Option<&Rc<KeyLog>>) -> Result<Self, Text> {
+        forget();
+        let sessions = Rc::new(Sessions::default());
+        let context = || {
+            let mut builder = SslContext::builder(SslMethod::tls())?;
+            // What is encrypted is copied at once, and buffers are kept only while they hold something.
+            builder.set_mode(SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::RELEASE_BUFFERS);
+            builder.set_min_proto_version(version)?;
+            builder.set_max_proto_version(version)?;
+            sessions.remember_those_of(&mut builder);
+            builder.set_session_id_context(SESSION_ID_CONTEXT)?;
+            // As OpenSSL has it; the crate's own default is another.
+            builder.set_verify(SslVerifyMode::NONE);
+            if let Some(key_log) = key_log {
+                key_log.record_those_of(&mut builder);
+            }
+            Ok(builder.build())
+        };
+        let inner = context().map_err(|stack: ErrorStack| reason(&stack))?;
+        Ok(Context {
+            inner,
+            role: Cell::new(None),
+            extensions: Cell::default(),
+            hostname: RefCell::default(),
+            sessions: RefCell::new(Some(sessions)),
+        })
+    }
+
+    /// OpenSSL's context.
+    pub(super) fn inner(&self) -> &SslContext {
+        &self.inner
+    }
+
+    /// Changes a setting. Connections that exist already keep most of theirs.
+    pub(super) fn change<R>(&self, f: impl FnOnce(&mut SslContextBuilder) -> R) -> R {
+        forget();
+        // SAFETY: the pointer is a context's, and stays its own: the builder is not dropped. A context
+        // is used by one thread at a time, and `f` is its only user meanwhile.
+        let mut builder = ManuallyDrop::new(unsafe { SslContextBuilder::from_ptr(self.inner.as_ptr()) });
+        f(&mut builder)
+    }
+
+    pub(super) fn try_change(
+        &self,
+        f: impl FnOnce(&mut SslContextBuilder) -> Result<(), ErrorStack>,
+    ) -> Result<(), Text> {
+        self.change(f).map_err(|stack| reason(&stack))
+    }
+
+    /// A connection's part of OpenSSL.
+    pub(super) fn connection(&self) -> Result<Ssl, ErrorStack> {
+        forget();
+        Ssl::new(&self.inner)
+    }
+
+    /// Which side its connections are; `None` if that has not been said, or was not understood.
+    pub fn role(&self) -> Option<Role> {
+        self.role.get()
+    }
+
+    /// Says which side its connections are.
+    pub fn set_role(&self, role: Option<Role>) {
+        self.role.set(role);
+    }
+
+    /// Loads a private key from a PEM file.
+    ///
+    /// # Errors
+    /// The system's or OpenSSL's reason.
+    pub fn load_key(&self, path: &[u8], password: Password<'_>) -> Result<KeyLoaded, Text> {
+        let pem = fs::read(path_of(path)).map_err(|error| system_error(&error))?;
+        forget();
+        let mut asked = false;
+        let key = match password {
+            Password::Terminal => PKey::private_key_from_pem(&pem),
+            Password::Later => PKey::private_key_from_pem_callback(&pem, |_| {
+                asked = true;
+                Ok(0)
+            }),
+            Password::Known(password) => PKey::private_key_from_pem_callback(&pem, |room| {
+                asked = true;
+                let count = password.len().min(room.len());
+                room[..count].copy_from_slice(&password[..count]);
+                Ok(count)
+            }),
+        };
+        let key = match key {
+            Ok(key) => key,
+            Err(_) if asked && matches!(password, Password::Later) => return Ok(KeyLoaded::NeedsPassword),
+            // OpenSSL tries every way to read a key, and which of their complaints comes first depends on
+            // the kind of file.
+            Err(_) if asked => return Err("bad decrypt".into()),
+            Err(stack) => return Err(reason(&stack)),
+        };
+        self.try_change(|builder| builder.set_private_key(&key))?;
+        Ok(KeyLoaded::Yes)
+    }
+
+    /// Loads a certificate, and those that vouch for it, from a PEM file.
+    ///
+    /// # Errors
+    /// The system's or OpenSSL's reason.
+    pub fn load_certificate(&self, path: &[u8]) -> Result<(), Text> {
+        // OpenSSL's own message would hold the path, which need not be text.
+        fs::File::open(path_of(path)).map_err(|error| system_error(&error))?;
+        self.try_change(|builder| builder.set_certificate_chain_file(path_of(path)))
+    }
+
+    /// Whether the key that was loaded last is the certificate's.
+    pub fn key_matches(&self) -> bool {
+        self.change(|builder| builder.check_private_key().is_ok())
+    }
+
+    /// Trusts the certificates of a PEM file, and those of a folder, found by their hashes.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn trust(&self, file: Option<&[u8]>, folder: Option<&[u8]>) -> Result<(), Text> {
+        if let Some(file) = file {
+            fs::File::open(path_of(file)).map_err(|error| system_error(&error))?;
+        }
+        self.try_change(|builder| builder.load_verify_locations(file.map(path_of), folder.map(path_of)))
+    }
+
+    /// Sets the ciphers up to TLS 1.2.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn set_ciphers(&self, list: &str) -> Result<(), Text> {
+        self.try_change(|builder| builder.set_cipher_list(list))
+    }
+
+    /// Sets the ciphers of TLS 1.3.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn set_ciphersuites(&self, list: &str) -> Result<(), Text> {
+        self.try_change(|builder| builder.set_ciphersuites(list))
+    }
+
+    /// Sets when to verify the peer.
+    pub fn set_verify(&self, mode: SslVerifyMode) {
+        self.change(|builder| builder.set_verify(mode));
+    }
+
+    /// How connections to come verify certificates.
+    pub fn extensions(&self) -> Extensions {
+        self.extensions.get()
+    }
+
+    /// Sets how connections to come verify certificates.
+    pub fn set_extensions(&self, extensions: Extensions) {
+        self.extensions.set(extensions);
+        // A session that is resumed is not verified again.
+        if let Some(sessions) = &*self.sessions.borrow() {
+            sessions.forget();
+        }
+    }
+
+    /// Whom a client expects at the other end.
+    pub(super) fn hostname(&self) -> Option<Hostname> {
+        self.hostname.borrow().clone()
+    }
+
+    /// Sets whom a client expects at the other end: the name is sent, and looked for in the
+    /// certificate.
+    pub fn set_hostname(&self, hostname: Hostname) {
+        self.hostname.replace(Some(hostname));
+    }
+
+    /// What a client remembers of earlier connections.
+    pub(super) fn sessions(&self) -> Option<Rc<Sessions>> {
+        self.sessions.borrow().clone()
+    }
+
+    /// Remembers nothing from now on: who the peer is, is not for a certificate alone to say.
+    pub(super) fn forget_sessions(&self) {
+        self.change(|builder| builder.set_session_cache_mode(SslSessionCacheMode::OFF));
+        self.sessions.take();
+    }
+
+    /// Sets options, besides those set before.
+    pub fn set_options(&self, bits: u64) {
+        self.change(|builder| builder.set_options(SslOptions::from_bits_retain(bits)));
+    }
+
+    /// Whether an unexpected end of the stream counts as an expected one.
+    pub fn ignores_unexpected_eof(&self) -> bool {
+        let options = self.change(|builder| builder.options());
+        options.bits() & IGNORE_UNEXPECTED_EOF != 0
+    }
+
+    /// Sets how long a chain of certificates may be.
+    pub fn set_depth(&self, depth: u32) {
+        self.change(|builder| builder.set_verify_depth(depth));
+    }
+
+    /// Agrees on keys by this curve only; `None` if there is no such curve.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn set_curve(&self, name: &[u8]) -> Option<Result<(), Text>> {
+        forget();
+        Some(match curve::of_name(name)? {
+            Ok(key) => self.try_change(|builder| builder.set_tmp_ecdh(&key)),
+            Err(stack) => Err(reason(&stack)),
+        })
+    }
+
+    /// Agrees on keys by one of these curves: names with colons between them.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn set_curves(&self, list: &str) -> Result<(), Text> {
+        self.try_change(|builder| builder.set_groups_list(list))
+    }
+}
+
+/// A path, which need not be text.
+fn path_of(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
+}

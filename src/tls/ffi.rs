@@ -1,0 +1,52 @@
+//! What OpenSSL has and the `openssl` crates lack.
+
+use std::ffi::{c_char, c_int, c_uchar, c_ulong};
+
+use openssl_sys::{ASN1_OBJECT, ASN1_TYPE, SSL, SSL_CTX, X509_VERIFY_PARAM};
+
+/// A curve that OpenSSL knows.
+#[repr(C)]
+pub(super) struct BuiltinCurve {
+    pub(super) nid: c_int,
+    pub(super) comment: *const c_char,
+}
+
+/// A name of a kind that is told by its number.
+#[repr(C)]
+pub(super) struct OtherName {
+    pub(super) kind: *mut ASN1_OBJECT,
+    pub(super) value: *mut ASN1_TYPE,
+}
+
+/// `SSL_CTRL_GET_CHAIN_CERTS`: the certificates that a connection sends behind its own.
+pub(super) const GET_CHAIN_CERTIFICATES: c_int = 115;
+/// `X509_TRUST_SSL_SERVER`: what a root may be trusted for.
+pub(super) const TRUST_TLS_SERVER: c_int = 3;
+
+// SAFETY: the declarations are those of OpenSSL's headers.
+unsafe extern "C" {
+    /// Writes up to `count` curves and returns how many there are.
+    pub(super) fn EC_get_builtin_curves(curves: *mut BuiltinCurve, count: usize) -> usize;
+
+    /// Sets what a root must be trusted for.
+    pub(super) fn X509_VERIFY_PARAM_set_trust(parameters: *mut X509_VERIFY_PARAM, trust: c_int) -> c_int;
+
+    /// Sets what a server tells clients that choose a shared key.
+    pub(super) fn SSL_CTX_use_psk_identity_hint(context: *mut SSL_CTX, hint: *const c_char) -> c_int;
+
+    /// Lets connections of a context verify by DANE.
+    pub(super) fn SSL_CTX_dane_enable(context: *mut SSL_CTX) -> c_int;
+    /// Sets flags of DANE, and returns those that were set before.
+    pub(super) fn SSL_CTX_dane_set_flags(context: *mut SSL_CTX, flags: c_ulong) -> c_ulong;
+    /// Verifies a connection by DANE, for this name.
+    pub(super) fn SSL_dane_enable(connection: *mut SSL, domain: *const c_char) -> c_int;
+    /// Adds a record. It is copied.
+    pub(super) fn SSL_dane_tlsa_add(
+        connection: *mut SSL,
+        usage: u8,
+        selector: u8,
+        kind: u8,
+        data: *const c_uchar,
+        length: usize,
+    ) -> c_int;
+}

@@ -1,0 +1,71 @@
+//! The handshake of a socket that speaks TLS.
+
+use std::io;
+
+use socket2::Socket as Descriptor;
+
+use super::connection::Connection;
+use super::error::UNEXPECTED_EOF;
+use super::wire::{Buffers, Pulled};
+use crate::net::error::{CLOSED, Text, system_error};
+use crate::net::socket::{Failure, Socket};
+use crate::net::stream::CALLS_IN_A_ROW;
+use crate::scheduler::Direction;
+
+impl Socket {
+    /// Goes on with the handshake as far as possible without waiting.
+    ///
+    /// # Errors
+    /// [`Failure`]. A handshake that has failed fails again for the same reason.
+    pub fn shake_hands(&mut self, buffers: &mut Buffers) -> Result<(), Failure> {
+        let Some(tls) = &mut self.tls else {
+            return Err(CLOSED.into());
+        };
+        let Some(descriptor) = &self.descriptor else {
+            // As the system would say, were it asked.
+            return Err(Failure::Error(system_error(&io::Error::from_raw_os_error(libc::EBADF))));
+        };
+        if let Some(reason) = &tls.failure {
+            return Err(Failure::Error(reason.clone()));
+        }
+        tls.resume(descriptor);
+        let outcome = tls.with_buffers(buffers, |tls| go_on(tls, descriptor, &mut self.drained));
+        if let Err(Failure::Error(reason)) = &outcome {
+            tls.failure = Some(reason.clone());
+        }
+        tls.note(Direction::Read, &outcome);
+        outcome
+    }
+}
+
+fn go_on(tls: &mut Connection, descriptor: &Descriptor, drained: &mut bool) -> Result<(), Failure> {
+    for _ in 0..CALLS_IN_A_ROW {
+        let advanced = tls.shake_hands();
+        // Whatever came of it, the peer has to know: what it is to answer, or why it has failed.
+        let pushed = tls.push(descriptor);
+        if advanced.map_err(Failure::Error)? {
+            return match pushed {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Failure::Blocked(Direction::Write)),
+                Err(error) => Err(Failure::Error(system_error(&error))),
+            };
+        }
+        let pulled = match tls.pull(descriptor) {
+            // The peer is gone; if it had said why, that would have been received.
+            Err(_) | Ok(Pulled::End) if pushed.is_err() => return Err(Failure::Error(broken(pushed))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && matches!(pushed, Ok(false)) => {
+                return Err(Failure::Blocked(Direction::Write));
+            }
+            Err(error) => return Err(Failure::from_system(&error, Direction::Read)),
+            Ok(Pulled::End) => return Err(UNEXPECTED_EOF.into()),
+            Ok(pulled) => pulled,
+        };
+        *drained = pulled == Pulled::Some { all: true };
+    }
+    Err(Failure::Busy)
+}
+
+/// Why what was to be sent could not be sent.
+fn broken(pushed: io::Result<bool>) -> Text {
+    pushed.map_or_else(|error| system_error(&error), |_| CLOSED.into())
+}

@@ -1,0 +1,94 @@
+//! Sending through a socket that speaks TLS.
+
+use socket2::Socket as Descriptor;
+
+use super::connection::Connection;
+use super::wire::{Buffers, Pulled};
+use crate::net::buffer::ReceiveBuffer;
+use crate::net::error::CLOSED;
+use crate::net::socket::{Failure, Socket};
+use crate::net::stream::{CALLS_IN_A_ROW, ROOM};
+use crate::scheduler::Direction;
+
+/// How much is encrypted before it is sent, in bytes: a few records, of 16 KiB at most each.
+const PIECE: usize = 64 * 1024;
+
+impl Socket {
+    /// Tries to send `data` from `*sent` on, which tells afterwards how far it got: [`Socket::send`] for
+    /// a socket that speaks TLS.
+    ///
+    /// What counts as sent has been encrypted. If the system does not take all of that, the rest is sent
+    /// first by whatever operation comes next.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub fn send_encrypted(
+        &mut self,
+        data: &[u8],
+        sent: &mut usize,
+        buffers: &mut Buffers,
+    ) -> Result<(), Failure> {
+        let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
+            return Err(CLOSED.into());
+        };
+        if !tls.is_established() {
+            return Err(CLOSED.into());
+        }
+        let before = *sent;
+        let outcome = tls.with_buffers(buffers, |tls| send(tls, descriptor, &mut self.buffer, data, sent));
+        self.statistics.sent += (*sent - before) as f64;
+        tls.note(Direction::Write, &outcome);
+        outcome
+    }
+}
+
+fn send(
+    tls: &mut Connection,
+    descriptor: &Descriptor,
+    buffer: &mut ReceiveBuffer,
+    data: &[u8],
+    sent: &mut usize,
+) -> Result<(), Failure> {
+    let mut taken = *sent;
+    for _ in 0..CALLS_IN_A_ROW {
+        match tls.push(descriptor) {
+            Ok(true) => taken = *sent,
+            Ok(false) => return Err(Failure::Blocked(Direction::Write)),
+            Err(error) => {
+                // What was encrypted in vain is not sent.
+                *sent = taken;
+                return Err(Failure::from_system(&error, Direction::Write));
+            }
+        }
+        let rest = &data[*sent..];
+        if rest.is_empty() {
+            return Ok(());
+        }
+        if tls.is_in_handshake() {
+            finish_handshake(tls, descriptor, buffer)?;
+        } else {
+            *sent += tls.encrypt(&rest[..rest.len().min(PIECE)]).map_err(Failure::Error)?;
+        }
+    }
+    Err(Failure::Busy)
+}
+
+/// Goes on with a handshake that the peer began in the midst of the exchange of data.
+///
+/// This is done by receiving. Were OpenSSL to do it while it sends, it would take data of the peer's
+/// that come in between for an error.
+fn finish_handshake(
+    tls: &mut Connection,
+    descriptor: &Descriptor,
+    buffer: &mut ReceiveBuffer,
+) -> Result<(), Failure> {
+    if !tls.has_received() {
+        match tls.pull(descriptor) {
+            Ok(Pulled::End) => return Err(Failure::Error(tls.end_unexpectedly())),
+            Ok(_) => {}
+            Err(error) => return Err(Failure::from_system(&error, Direction::Read)),
+        }
+    }
+    buffer.extend_with(ROOM.end, |spare| tls.decrypt(spare)).map_err(Failure::Error)?;
+    Ok(())
+}

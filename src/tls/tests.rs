@@ -1,0 +1,217 @@
+//! Both ends of a connection in one thread, without an interpreter.
+
+use std::rc::Rc;
+
+use openssl::asn1::Asn1Time;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::ssl::SslVersion;
+use openssl::x509::{X509, X509Name};
+use proptest::prelude::*;
+use socket2::{Domain, Type};
+
+use super::connection::Connection;
+use super::context::Context;
+use super::protocol::Role;
+use super::wire::Buffers;
+use crate::net::address::Family;
+use crate::net::buffer::Pattern;
+use crate::net::error::CLOSED;
+use crate::net::socket::{Failure, Socket};
+use crate::net::stream::Received;
+use crate::scheduler::Direction;
+
+fn self_signed() -> (X509, PKey<Private>) {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("a usual curve");
+    let key = EcKey::generate(&group).and_then(PKey::from_ec_key).expect("a key");
+    let make = || {
+        let mut name = X509Name::builder()?;
+        name.append_entry_by_nid(Nid::COMMONNAME, "localhost")?;
+        let name = name.build();
+        let mut certificate = X509::builder()?;
+        certificate.set_version(2)?;
+        certificate.set_subject_name(&name)?;
+        certificate.set_issuer_name(&name)?;
+        certificate.set_pubkey(&key)?;
+        certificate.set_not_before(&*Asn1Time::days_from_now(0)?)?;
+        certificate.set_not_after(&*Asn1Time::days_from_now(1)?)?;
+        certificate.sign(&key, MessageDigest::sha256())?;
+        Ok::<_, openssl::error::ErrorStack>(certificate.build())
+    };
+    (make().expect("a certificate"), key)
+}
+
+fn context(role: Role, version: Option<SslVersion>) -> Rc<Context> {
+    let context = Context::new(version, None).expect("a context");
+    context.set_role(Some(role));
+    if role == Role::Server {
+        let (certificate, key) = self_signed();
+        let set = context.change(|builder| {
+            builder.set_private_key(&key)?;
+            builder.set_certificate(&certificate)
+        });
+        set.expect("key and certificate belong together");
+    }
+    Rc::new(context)
+}
+
+/// Two ends of a connection before the handshake.
+fn ends(version: Option<SslVersion>) -> [Socket; 2] {
+    let (one, other) = socket2::Socket::pair(Domain::UNIX, Type::STREAM, None).expect("a pair of sockets");
+    let mut roles = [Role::Client, Role::Server].into_iter();
+    [one, other].map(|descriptor| {
+        descriptor.set_nonblocking(true).expect("a socket can be made non-blocking");
+        let context = context(roles.next().expect("two roles"), version);
+        let mut socket = Socket::new(Some(descriptor), Family::Unspecified);
+        let connection = Connection::new(context).expect("a role").expect("a connection");
+        socket.tls = Some(Box::new(connection));
+        socket
+    })
+}
+
+/// The same after it.
+fn pair(version: Option<SslVersion>) -> [Socket; 2] {
+    let mut ends = ends(version);
+    let mut buffers = Buffers::default();
+    let mut done = [false; 2];
+    while done != [true; 2] {
+        for (socket, done) in ends.iter_mut().zip(&mut done) {
+            match socket.shake_hands(&mut buffers) {
+                Ok(()) => *done = true,
+                Err(Failure::Blocked(_) | Failure::Busy) => {}
+                Err(failure) => panic!("the handshake failed: {failure:?}"),
+            }
+        }
+    }
+    ends
+}
+
+fn receive(socket: &mut Socket, pattern: Pattern, buffers: &mut Buffers) -> Result<Vec<u8>, Failure> {
+    let mut scratch = vec![0; 64 * 1024];
+    match socket.receive_decrypted(pattern, &mut scratch, false, buffers)? {
+        Received::InScratch(length) => Ok(scratch[..length].to_vec()),
+        Received::InBuffer(found) => {
+            let answer = socket.buffer.as_slice()[..found.answer].to_vec();
+            socket.buffer.consume(found.used);
+            Ok(answer)
+        }
+    }
+}
+
+#[test]
+fn lines_go_both_ways() {
+    for version in [SslVersion::TLS1_2, SslVersion::TLS1_3] {
+        let [mut client, mut server] = pair(Some(version));
+        let mut buffers = Buffers::default();
+        let mut sent = 0;
+        client.send_encrypted(b"question\nrest", &mut sent, &mut buffers).expect("there is room");
+        assert_eq!(sent, 13);
+        assert_eq!(receive(&mut server, Pattern::Line, &mut buffers).expect("a line"), b"question");
+        assert_eq!(receive(&mut server, Pattern::Exactly(4), &mut buffers).expect("the rest"), b"rest");
+        server.send_encrypted(b"answer\r\n", &mut 0, &mut buffers).expect("there is room");
+        assert_eq!(receive(&mut client, Pattern::Line, &mut buffers).expect("a line"), b"answer");
+    }
+}
+
+#[test]
+fn nothing_can_be_exchanged_before_the_handshake() {
+    let [mut client, _server] = ends(None);
+    let mut buffers = Buffers::default();
+    let is_closed = |failure: Failure| matches!(failure, Failure::Error(text) if text == CLOSED);
+    let outcome = client.send_encrypted(b"x", &mut 0, &mut buffers);
+    assert!(outcome.is_err_and(is_closed));
+    assert!(receive(&mut client, Pattern::Line, &mut buffers).is_err_and(is_closed));
+}
+
+#[test]
+fn what_the_system_does_not_take_is_sent_later() {
+    let [mut client, mut server] = pair(None);
+    let mut buffers = Buffers::default();
+    let data: Vec<u8> = (0..8_000_000u32).map(|number| number as u8).collect();
+    let (mut sent, mut received, mut blocked) = (0, Vec::new(), false);
+    while received.len() < data.len() {
+        match client.send_encrypted(&data, &mut sent, &mut buffers) {
+            Err(Failure::Blocked(direction)) => {
+                assert_eq!(direction, Direction::Write);
+                assert_eq!(client.tls.as_ref().and_then(|tls| tls.want), Some(Direction::Write));
+                blocked = true;
+            }
+            Ok(()) | Err(Failure::Busy) => {}
+            Err(failure) => panic!("sending failed: {failure:?}"),
+        }
+        let wanted = (data.len() - received.len()).min(100_000);
+        match receive(&mut server, Pattern::Exactly(wanted), &mut buffers) {
+            Ok(piece) => received.extend_from_slice(&piece),
+            Err(Failure::Blocked(_) | Failure::Busy) => {}
+            Err(failure) => panic!("receiving failed: {failure:?}"),
+        }
+    }
+    assert!(blocked, "the system took everything at once");
+    assert!(received == data);
+}
+
+#[test]
+fn an_idle_connection_has_received_nothing() {
+    let [mut client, mut server] = pair(None);
+    let mut buffers = Buffers::default();
+    assert!(!server.has_received());
+    client.send_encrypted(b"ab", &mut 0, &mut buffers).expect("there is room");
+    assert_eq!(receive(&mut server, Pattern::Exactly(1), &mut buffers).expect("a byte"), b"a");
+    assert!(server.has_received());
+    assert_eq!(receive(&mut server, Pattern::Exactly(1), &mut buffers).expect("a byte"), b"b");
+    assert!(!server.has_received());
+}
+
+#[test]
+fn the_end_is_told_in_tls() {
+    let [mut client, mut server] = pair(None);
+    let mut buffers = Buffers::default();
+    client.send_encrypted(b"last words", &mut 0, &mut buffers).expect("there is room");
+    client.say_end(&mut buffers).expect("there is room");
+    assert_eq!(receive(&mut server, Pattern::All, &mut buffers).expect("everything"), b"last words");
+    let outcome = receive(&mut server, Pattern::All, &mut buffers);
+    assert!(matches!(outcome, Err(Failure::Error(text)) if text == CLOSED));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever the sizes in which data are sent and asked for, they arrive once and in order, both ways
+    /// at once.
+    #[test]
+    fn data_arrive_in_order(
+        pieces in proptest::collection::vec((1usize..40_000, 1usize..40_000), 1..12),
+        wanted in 1usize..50_000,
+    ) {
+        let mut ends = pair(None);
+        let mut buffers = Buffers::default();
+        let data = [pieces.iter().map(|piece| piece.0).sum(), pieces.iter().map(|piece| piece.1).sum()]
+            .map(|length: usize| (0..length).map(|number| (number * 31 % 251) as u8).collect::<Vec<_>>());
+        let mut sent = [0; 2];
+        let mut received = [Vec::new(), Vec::new()];
+        let mut limit = [0; 2];
+        let mut next = pieces.iter();
+        while received[0].len() < data[0].len() || received[1].len() < data[1].len() {
+            if let Some(piece) = next.next() {
+                limit = [limit[0] + piece.0, limit[1] + piece.1];
+            }
+            for (side, other) in [(0, 1), (1, 0)] {
+                match ends[side].send_encrypted(&data[side][..limit[side]], &mut sent[side], &mut buffers) {
+                    Ok(()) | Err(Failure::Blocked(_) | Failure::Busy) => {}
+                    Err(failure) => panic!("sending failed: {failure:?}"),
+                }
+                let count = (data[side].len() - received[side].len()).min(wanted);
+                if count > 0 {
+                    match receive(&mut ends[other], Pattern::Exactly(count), &mut buffers) {
+                        Ok(piece) => received[side].extend_from_slice(&piece),
+                        Err(Failure::Blocked(_) | Failure::Busy) => {}
+                        Err(failure) => panic!("receiving failed: {failure:?}"),
+                    }
+                }
+            }
+        }
+        prop_assert!(received == data);
+    }
+}
