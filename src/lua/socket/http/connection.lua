@@ -5,9 +5,9 @@ local require, native = ...
 
 local bodies = require "cosock.socket.http.body"
 local chunked = require "cosock.socket.http.chunked"
+local closing = require "cosock.socket.closing"
 local head = require "cosock.socket.http.head"
 local ltn12 = require "cosock.ltn12"
-local pcall = require "cosock.pcall"
 local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
 
@@ -107,7 +107,8 @@ end
 --- Closes the connection.
 ---@return 1
 function Connection:close()
-  return self.c:close()
+  -- A socket that is made of several, as for TLS, may have nothing to close before it has connected.
+  return self.c.close and self.c:close() or 1
 end
 
 --- Sends the first line of a request.
@@ -279,14 +280,7 @@ function M.open(host, port, create, timeout, deadline)
   self.try = socket.newtry(function()
     self:close()
   end)
-  local ok, err = pcall(connect, self, host, port or 80, timeout)
-  if not ok then
-    -- A socket that is many things in one, as for TLS, may have nothing to close yet.
-    if self.c.close then
-      self:close()
-    end
-    error(err, 0)
-  end
+  closing.if_raised(self, connect, self, host, port or 80, timeout)
   return self
 end
 

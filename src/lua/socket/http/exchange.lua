@@ -2,9 +2,9 @@
 
 local require = ...
 
+local closing = require "cosock.socket.closing"
 local connections = require "cosock.socket.http.connection"
 local ltn12 = require "cosock.ltn12"
-local pcall = require "cosock.pcall"
 local redirect = require "cosock.socket.http.redirect"
 local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
@@ -220,15 +220,6 @@ local function converse(connection, task, start)
   return code, headers, status, following
 end
 
---- Closes the connection if anything was raised, be it by a source or a sink.
-local function settle(connection, ok, ...)
-  if ok then
-    return ...
-  end
-  connection:close()
-  error((...), 0)
-end
-
 --- Makes a request, on a connection that waited in the pool or on a new one.
 ---
 --- Raises, for `socket.protect`, what failed; and what a source or a sink raises.
@@ -242,7 +233,7 @@ function M.perform(task)
   if not connection then
     connection = open(task)
   end
-  return settle(connection, pcall(converse, connection, task, start))
+  return closing.if_raised(connection, converse, connection, task, start)
 end
 
 return M
