@@ -265,7 +265,8 @@ describe("cosock.coroutine", function()
     local function count(...)
       return select("#", ...)
     end
-    for _, values in ipairs { { n = 0 }, { n = 1, nil }, { n = 1, 1 }, { n = 3, nil, 2, nil }, { n = 5, 1, nil, 3, 4, nil } } do
+    local lists = { { n = 0 }, { n = 1, nil }, { n = 1, 1 }, { n = 3, nil, 2, nil }, { n = 5, 1, nil, 3, 4, nil } }
+    for _, values in ipairs(lists) do
       local function give(how)
         return function(...)
           socket.sleep(0)

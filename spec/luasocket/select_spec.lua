@@ -27,7 +27,7 @@ local function selects(names, record, title, library, recvt, sendt, timeout)
   local results = peers.pack(record.pcall(library.select, recvt, sendt, timeout))
   if not results[1] then
     return record:value(title, "raises", (tostring(results[2]):gsub("^[^:\n]+:%d+: ", "")
-      :gsub("'socket.select'", "'select'"):gsub("'%?'", "'select'"))) -- what the interpreter knows of the name
+      :gsub("'socket[%w.]*%.select'", "'select'"):gsub("'%?'", "'select'"))) -- what the interpreter knows of the name
   end
   record:value(title, results.n - 1, show(results[2]), show(results[3]), results[4])
 end

@@ -1,16 +1,12 @@
--- Several tasks on one connection, and a peer that changes keys or renegotiates in the midst of it.
+-- Several tasks on one connection.
 
 local cosock = require "cosock"
-local openssl = require "spec.support.openssl"
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 local socket = require "cosock.socket"
-local ssl = require "cosock.ssl"
 local tls = require "spec.support.tls"
 
 local pack = peers.pack
-
-after_each(openssl.stop_all)
 
 -- Gives the other tasks turns, so that they are in the middle of what they wait for. What a spec expects does not
 -- depend on how far they come.
@@ -100,116 +96,5 @@ describe("several tasks on one connection", function()
       line = other:receive()
     end)
     assert.equal("partial line", line)
-  end)
-end)
-
-describe("a peer", function()
-  -- A client of ours, and `openssl s_server`.
-  local function connect(options, changes)
-    local program, port = openssl.server(options)
-    local connection = assert(ssl.wrap(assert(socket.connect("127.0.0.1", port)), tls.client(changes)))
-    assert(connection:dohandshake())
-    return connection, program
-  end
-
-  -- A server of ours, and `openssl s_client`.
-  local function accept(options, changes)
-    local listener = assert(socket.bind("127.0.0.1", 0))
-    local _, port = listener:getsockname()
-    local program = openssl.client(port, options)
-    local connection = assert(ssl.wrap(assert(listener:accept()), tls.server(changes)))
-    listener:close()
-    assert(connection:dohandshake())
-    return connection, program
-  end
-
-  -- A line at a time, with a command in front of each. `announced` is what openssl says when it has obeyed.
-  local function exchange(connection, program, command, announced)
-    local received = 0
-    run.tasks(function()
-      for index = 1, 3 do
-        assert.equal("line " .. index, connection:receive())
-        received = index
-      end
-    end, function()
-      for index = 1, 3 do
-        program:write(command)
-        program:expect(announced)
-        assert(connection:send("from us\n"))
-        program:write("line " .. index)
-        while received < index do
-          socket.sleep(0.001)
-        end
-      end
-    end)
-    connection:close()
-    local output = program:stop()
-    return output
-  end
-
-  for title, command in pairs { ["asks for new keys"] = "K", ["changes its keys"] = "k" } do
-    it(title .. " as a server, and nobody is disturbed", function()
-      local connection, program = connect("-tls1_3 -msg")
-      exchange(connection, program, command, "KeyUpdate")
-    end)
-
-    it(title .. " as a client, and nobody is disturbed", function()
-      local connection, program = accept("-tls1_3 -msg")
-      exchange(connection, program, command, "KeyUpdate")
-    end)
-  end
-
-  it("renegotiates as a server, and nobody is disturbed", function()
-    local connection, program = connect("-tls1_2 -msg")
-    exchange(connection, program, "r", "HelloRequest")
-  end)
-
-  it("renegotiates as a client, and nobody is disturbed", function()
-    local connection, program = accept("-tls1_2", { options = "allow_client_renegotiation" })
-    exchange(connection, program, "R", "RENEGOTIATING")
-  end)
-
-  it("renegotiates while we only send", function()
-    local errors = tls.new_file "s_client"
-    local connection, program = accept("-tls1_2 -quiet -no_ign_eof 2>" .. errors .. " | tr -cd x | wc -c",
-      { options = "allow_client_renegotiation" })
-    local sent = 0
-    run.tasks(function()
-      program:write "R"
-      local rest = 20
-      while rest > 0 do
-        assert(connection:send(("x"):rep(100000)))
-        sent = sent + 100000
-        if io.open(errors):read("*a"):find "RENEGOTIATING" then
-          rest = rest - 1
-        end
-      end
-      connection:close()
-    end)
-    assert.equal(sent, tonumber(program:expect "(%d+)"))
-  end)
-
-  it("that must not renegotiate is refused", function()
-    local connection, program = accept("-tls1_2")
-    program:write "R"
-    run.tasks(function()
-      connection:settimeout(10)
-      local _, err = connection:receive()
-      -- OpenSSL's client takes the refusal for the end.
-      assert.equal("closed", err)
-    end)
-    connection:close()
-  end)
-
-  it("is openssl, which closes", function()
-    local connection, program = accept("-tls1_3 -msg")
-    program:write "last words"
-    program:expect "ApplicationData"
-    run.tasks(function()
-      assert.equal("last words", connection:receive())
-      program:write "Q"
-      assert.same({ n = 3, nil, "closed", "" }, pack(connection:receive()))
-    end)
-    program:stop()
   end)
 end)

@@ -162,7 +162,10 @@ describe("a connection", function()
   it("carries eight megabytes both ways at once", function()
     local SIZE = 8 * 1024 * 1024
     local one, other = tls.pair()
-    local data = { ("one way, "):rep(math.ceil(SIZE / 9)):sub(1, SIZE), ("and back! "):rep(math.ceil(SIZE / 10)):sub(1, SIZE) }
+    local data = {
+      ("one way, "):rep(math.ceil(SIZE / 9)):sub(1, SIZE),
+      ("and back! "):rep(math.ceil(SIZE / 10)):sub(1, SIZE),
+    }
     local received = {}
     run.tasks(function()
       assert.equal(SIZE, (one:send(data[1])))

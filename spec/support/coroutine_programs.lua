@@ -88,7 +88,7 @@ local statements = {
   end,
   function(self)
     self:emit("if spend() then error(%s) end", self:pick {
-      "'an error'", "'an error', 0", "'an error', 2", "objects[2]", "nil", "42", "setmetatable({}, { __tostring = error })",
+      "'an error'", "'an error', 0", "'an error', 2", "objects[2]", "nil", "42",
     })
   end,
   function(self)
@@ -185,8 +185,11 @@ function M.generate(seed, pcall_can_yield)
     self:emit("threads[%d] = coroutine.create(thread_%d)", slot, slot)
     self:emit("names[threads[%d]] = 'thread %d'", slot, slot)
     self:emit("local call_%d = coroutine.wrap(wrap_%d)", slot, slot)
-    self:emit("wraps[%d] = function(...) if not spend() then return 'out of fuel' end local a, b = call_%d(...) return a, b end",
-      slot, slot)
+    self:emit("wraps[%d] = function(...)", slot)
+    self:emit "  if not spend() then return 'out of fuel' end"
+    self:emit("  local a, b = call_%d(...)", slot)
+    self:emit "  return a, b"
+    self:emit "end"
   end
   for _ = 1, 12 do
     local values = self:values()

@@ -84,4 +84,11 @@ function M.ftp(address, ...)
   return start("ftp_server.py", address or "127.0.0.1", ...)
 end
 
+--- Starts a server for XML-RPC (/RPC2) and SOAP (/soap).
+---@param clients integer  how many have to call the method `meet` for it to answer
+---@return table server
+function M.rpc(clients)
+  return start("rpc_server.py", clients)
+end
+
 return M

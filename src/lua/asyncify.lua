@@ -15,10 +15,12 @@ local pcall, standard_require = pcall, _G.require
 
 local environment, loaded = environments.environment, environments.loaded
 
---- What stands for a module while it is loaded, where a module that is required again meanwhile, or
---- after an error, is an error (Lua 5.1 and LuaJIT).
+--- Lua 5.1 and LuaJIT: a module gets its name alone, and to require it again while it is loaded, or after
+--- it raised an error, is an error.
+local IS_OLD = setfenv ~= nil
+
+--- What stands for a module meanwhile.
 local function LOADING() end
-local REFUSES_CYCLES = setfenv ~= nil
 
 --- How deep modules may require each other, where a cycle is no error by itself: as deep as the
 --- interpreter's own `require` gets.
@@ -84,13 +86,13 @@ local function settle(restore, ok, ...)
 end
 
 --- Calls a module's loader in our environment.
-local function run(loader, name, extra)
+local function run(loader, ...)
   local restore = enter(loader)
   if getinfo(loader, "S").what == "main" then
     -- The loader is a file's own function, and nobody else's.
-    return loader(name, extra)
+    return loader(...)
   end
-  return settle(restore, protected.pcall(loader, name, extra))
+  return settle(restore, protected.pcall(loader, ...))
 end
 
 --- How many calls of `fn` are under way in this coroutine.
@@ -107,7 +109,7 @@ end
 
 --- Notes that the loading of a module begins. Raises if that can never end.
 local function begin(name, load)
-  if REFUSES_CYCLES then
+  if IS_OLD then
     loaded[name] = LOADING
     return
   end
@@ -161,7 +163,12 @@ local function load(name, as)
     return result, about
   end
   begin(name, load)
-  local result = run(loader, name, extra)
+  local result
+  if IS_OLD then
+    result = run(loader, name)
+  else
+    result = run(loader, name, extra)
+  end
   depths[name] = nil
   if result ~= nil then
     loaded[name] = result
@@ -171,15 +178,19 @@ local function load(name, as)
   return loaded[name], extra
 end
 
---- As `require`, for everything that the environment's modules load.
-local function environment_require(name)
-  local module, extra = load(name, "require")
-  if extra == nil or REFUSES_CYCLES then
-    return module
+--- Makes a function that requires. As the interpreter's own, it tells from Lua 5.4 on what the searcher said.
+---@param as string  its name in errors
+local function requirer(as)
+  return function(name)
+    local module, extra = load(name, as)
+    if extra == nil or not coroutine.close then -- luacheck: ignore 143
+      return module
+    end
+    return module, extra
   end
-  return module, extra
 end
-environments.define("require", environment_require)
+
+environments.define("require", requirer "require")
 
 if environment.module then
   environments.define("module", modules.module)
@@ -192,9 +203,5 @@ end
 --- `cosock.coroutine`, and on Lua 5.1 `pcall` and `xpcall` can be waited across.
 ---
 --- Modules written in C are the same as for everybody. Raises what `require` would raise.
----@param name string
----@return any module
-return function(name)
-  local module = load(name, "asyncify")
-  return module
-end
+---@type fun(name: string): any, any  the module, and on Lua 5.4 what the searcher said if it was loaded now
+return requirer "asyncify"

@@ -45,7 +45,8 @@ function M.report()
   for _, task in pairs(tasks.live) do
     local wait = task._wait
     local what = wait and wait:describe() or "to be woken"
-    lines[#lines + 1] = ("  task '%s' waits %s at %s"):format(tostring(task), what, where(task._innermost or task._thread))
+    local place = where(task._innermost or task._thread)
+    lines[#lines + 1] = ("  task '%s' waits %s at %s"):format(tostring(task), what, place)
   end
   table.sort(lines, function(one, other)
     -- The heading has no indentation and sorts first.

@@ -63,7 +63,11 @@ function M.module(name, ...)
   end
   enter(2, module)
   for index = 1, select("#", ...) do
-    (select(index, ...))(module)
+    local option = select(index, ...)
+    -- From Lua 5.2 on a file's name may be among them: what `require` passes behind the module's.
+    if setfenv or type(option) == "function" then
+      option(module)
+    end
   end
 end
 
