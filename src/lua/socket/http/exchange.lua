@@ -47,7 +47,8 @@ end
 --- Sends a request on a connection that waited in the pool. Only a request that can be repeated may go
 --- there: the server may close the connection at the same moment, and then nobody knows whether it has
 --- seen the request.
----@return cosock.HttpConnection?  nil if there is none, or the server has closed it
+---@return cosock.HttpConnection?  nil if there is none, or the server has closed it, or says what is no
+---  reply: it may be what was left of an earlier one
 ---@return string? start  of the reply
 local function send_on_waiting(task)
   if not (task.origin and settings.POOL and IDEMPOTENT[task.method]) or task.given.source then
@@ -63,11 +64,11 @@ local function send_on_waiting(task)
   if sent then
     start, err = connection:receive_start()
   end
-  if start then
+  if start == "HTTP/" then
     return connection, start
   end
   connection:close()
-  if connections.is_timeout(err) or connection.has_answered then
+  if not start and (connections.is_timeout(err) or connection.has_answered) then
     socket.try(nil, err)
   end
 end
