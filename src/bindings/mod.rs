@@ -12,7 +12,7 @@ mod context;
 mod coroutine;
 mod datagram;
 mod dns;
-mod headers;
+mod http;
 mod mime;
 mod object;
 mod option;
@@ -48,6 +48,7 @@ const GROUPS: &[(&str, &[&[Function]])] = &[
     ("select", &[select::FUNCTIONS]),
     ("dns", &[dns::FUNCTIONS]),
     ("mime", &[mime::FUNCTIONS]),
+    ("http", &[http::FUNCTIONS]),
     (
         "tcp",
         &[
@@ -56,7 +57,6 @@ const GROUPS: &[(&str, &[&[Function]])] = &[
             &common::names(TCP, TCP),
             &connection::functions(tcp::MASTER, tcp::SERVER, tcp::CLIENT),
             &stream::functions(tcp::CLIENT),
-            headers::FUNCTIONS,
             &[option::getter(TCP), option::setter(TCP)],
         ],
     ),

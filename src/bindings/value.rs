@@ -8,7 +8,7 @@ use mlua::ffi::{self, lua_State};
 
 use super::attempt::Again;
 use super::context::Context;
-use super::headers;
+use super::http;
 use super::object::{self, Class};
 use crate::mime::Held;
 use crate::net::headers::PlainHeaders;
@@ -142,7 +142,7 @@ impl Value {
                 }
                 Value::Headers(found) => {
                     let mut buffer = object::take_buffer(state);
-                    headers::push(state, buffer.as_slice(), &found);
+                    http::push_headers(state, buffer.as_slice(), &found);
                     buffer.consume(found.used);
                     object::return_buffer(state, context, buffer);
                 }

@@ -91,7 +91,7 @@ describe("http.open", function()
     local steps = socket.protect(function()
       http.open("127.0.0.1", server.port):sendheaders { ["a\n"] = "b" }
     end)
-    assert.matches("^invalid header name", (select(2, steps())))
+    assert.matches("^invalid name of a header", (select(2, steps())))
     steps = socket.protect(function()
       http.open("127.0.0.1", server.port):sendrequestline("GET", "/ \r\n")
     end)

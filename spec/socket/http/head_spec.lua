@@ -59,18 +59,18 @@ describe("the head of", function()
 
   describe("a request is refused, and nothing is sent,", function()
     local REFUSED = {
-      { "in the host", "^invalid host 'a\\13\\10b:%d+' %(no CR, LF or NUL%)$", { host = "a\r\nb" } },
-      { "in the port", "^invalid host '127.0.0.1:80\\10x' ", { port = "80\nx" } },
-      { "in the path", "^invalid path '/\\13\\10x: y' ", { path = "/\r\nx: y" } },
-      { "in the query", "^invalid path '/%?\\10' ", { path = "/", query = "\n" } },
-      { "in the field uri", "^invalid path '%*\\0' ", { uri = "*\0" } },
-      { "in the URL", "^invalid path '/a b\\13' ", { url = "http://127.0.0.1/a b\r" } },
-      { "in the method", "^invalid method 'GET\\13\\10' ", { method = "GET\r\n" } },
-      { "in the name of a header", "^invalid header name 'a\\10b' ", { headers = { ["a\nb"] = "c" } } },
-      { "in a header", "^invalid header 'x%-a' ", { headers = { ["x-a"] = "b\r\nx-c: d" } } },
-      { "in a header, alone", "^invalid header 'x%-a' ", { headers = { ["x-a"] = "b\rc" } } },
-      { "in a header, as NUL", "^invalid header 'x%-a' ", { headers = { ["x-a"] = "b\0c" } } },
-      { "in the host of the proxy", "^invalid proxy 'a\\10b' ", { proxy = "http://a\nb:1" } },
+      { "in the host", "host", { host = "a\r\nb" } },
+      { "in the port", "host", { port = "80\nx" } },
+      { "in the path", "path", { path = "/\r\nx: y" } },
+      { "in the query", "path", { path = "/", query = "\n" } },
+      { "in the field uri", "path", { uri = "*\0" } },
+      { "in the URL", "path", { url = "http://127.0.0.1/a b\r" } },
+      { "in the method", "method", { method = "GET\r\n" } },
+      { "in the name of a header", "name of a header", { headers = { ["a\nb"] = "c" } } },
+      { "in a header", "header 'x-a'", { headers = { ["X-A"] = "b\r\nx-c: d" } } },
+      { "in a header, alone", "header 'x-a'", { headers = { ["x-a"] = "b\rc" } } },
+      { "in a header, as NUL", "header 'x-a'", { headers = { ["x-a"] = "b\0c" } } },
+      { "in the host of the proxy", "proxy", { proxy = "http://a\nb:1" } },
     }
     for _, case in ipairs(REFUSED) do
       it("that has a line end " .. case[1], function()
@@ -79,10 +79,8 @@ describe("the head of", function()
           request[name] = value
         end
         server:log()
-        local results = pack(http.request(request))
-        assert.equal(2, results.n)
-        assert.is_nil(results[1])
-        assert.matches(case[2], results[2])
+        local message = ("invalid %s: CR, LF and NUL are not allowed"):format(case[2])
+        assert.same({ n = 2, nil, message }, pack(http.request(request)))
         assert.same({}, server:log())
       end)
     end
@@ -92,12 +90,12 @@ describe("the head of", function()
       http.USERAGENT = "me\r\nx: y"
       local _, err = http.request(server:url "echo")
       http.USERAGENT = agent
-      assert.matches("^invalid header 'user%-agent' ", err)
+      assert.matches("^invalid header 'user%-agent': ", err)
     end)
 
     it("that a redirect makes of a location with a NUL", function()
       local _, err = http.request(server:url("redirect", 302, "/a\0b"))
-      assert.matches("^invalid path '/a\\0b' ", err)
+      assert.matches("^invalid path: ", err)
     end)
   end)
 end)

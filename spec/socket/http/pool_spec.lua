@@ -275,6 +275,13 @@ describe("the pool", function()
     assert.equal(2, number)
   end)
 
+  it("does not take what was left of an earlier reply for a reply", function()
+    get()
+    assert.equal(1, opened(function()
+      assert.same({ "garbage", 200 }, { http.request(server:url("raw", "garbage")) }) -- on the second connection
+    end))
+  end)
+
   it("does not repeat a request of which a part of the reply has come", function()
     local url = server:url("raw", "HT")
     get()

@@ -116,8 +116,8 @@ end
 ---@return integer|string code  or the error: "timeout", "closed" (also if the body is shorter than it should
 ---  be), "connection refused" and others of sockets; a status line that is none; "malformed response headers",
 ---  "response headers too long", "too many response headers", "status line too long", "invalid chunk size",
----  "chunk size line too long", "too many interim replies", "body too long"; "invalid host 'x'" and likewise of
----  a path, a method, a header; or that of a source or sink
+---  "chunk size line too long", "too many interim replies", "body too long"; "invalid host 'nil'", "invalid path:
+---  CR, LF and NUL are not allowed" and likewise of a host, a method, a header; or that of a source or sink
 ---@return table<string, string>|string|nil headers  names in lower case. If the form that returns the body failed:
 ---  what came of it.
 ---@return string? status  the first line of the reply

@@ -92,16 +92,17 @@ end
 --- Receives by a pattern, waiting until there is enough.
 ---@param pattern? "*l"|"*a"|integer  a line (the default), everything up to the end, or so many bytes
 ---@param prefix? string  put in front of the result; a number of bytes counts it
+---@param most? integer  the most bytes that may come, as for TCP objects; LuaSec has no such argument
 ---@return string? data
 ---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
 ---@return string? partial  what has arrived, which will not come again
-function M:receive(pattern, prefix)
-  local data, err, partial, blocked = try_receive(self, pattern, prefix)
+function M:receive(pattern, prefix, most)
+  local data, err, partial, blocked = try_receive(self, pattern, prefix, most)
   while data == nil and err == nil do
     if not blocked then
       yield(PARK)
     end
-    data, err, partial, blocked = try_receive(self, pattern, prefix, nil, partial)
+    data, err, partial, blocked = try_receive(self, pattern, prefix, most, partial)
   end
   return data, err, partial
 end

@@ -5,14 +5,26 @@ local require, native = ...
 
 local bodies = require "cosock.socket.http.body"
 local chunked = require "cosock.socket.http.chunked"
+local closing = require "cosock.socket.closing"
 local head = require "cosock.socket.http.head"
 local ltn12 = require "cosock.ltn12"
-local pcall = require "cosock.pcall"
 local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
 
 local clock = native.task.clock
-local is_quiet, take_headers = native.tcp.is_quiet, native.tcp.take_headers
+local is_quiet, take_headers = native.http.is_quiet, native.http.take_headers
+
+local M = {}
+
+--- What sockets say when the time is up; the last two, those that speak TLS.
+local TIMEOUTS = { timeout = true, wantread = true, wantwrite = true }
+
+--- Whether an error says that the time is up.
+---@param err any
+---@return boolean
+function M.is_timeout(err)
+  return TIMEOUTS[err] or false
+end
 
 --- The object that `http.open` returns.
 ---@class cosock.HttpConnection
@@ -95,7 +107,8 @@ end
 --- Closes the connection.
 ---@return 1
 function Connection:close()
-  return self.c:close()
+  -- A socket that is made of several, as for TLS, may have nothing to close before it has connected.
+  return self.c.close and self.c:close() or 1
 end
 
 --- Sends the first line of a request.
@@ -234,7 +247,7 @@ function Connection:is_quiet()
   end
   self.c:settimeout(0)
   local data, err = self.c:receive(0)
-  return not data and (err == "timeout" or err == "wantread")
+  return not data and M.is_timeout(err)
 end
 
 --- Prepares a connection that waited for a further request.
@@ -252,8 +265,6 @@ local function connect(self, host, port, timeout)
   self.try(self.c:connect(host, port))
 end
 
-local M = {}
-
 --- Opens a connection.
 ---
 --- Raises, for `socket.protect`, what making the socket or connecting failed with.
@@ -269,14 +280,7 @@ function M.open(host, port, create, timeout, deadline)
   self.try = socket.newtry(function()
     self:close()
   end)
-  local ok, err = pcall(connect, self, host, port or 80, timeout)
-  if not ok then
-    -- A socket that is many things in one, as for TLS, may have nothing to close yet.
-    if self.c.close then
-      self:close()
-    end
-    error(err, 0)
-  end
+  closing.if_raised(self, connect, self, host, port or 80, timeout)
   return self
 end
 

@@ -5,6 +5,7 @@ local require = ...
 local head = require "cosock.socket.http.head"
 local mime = require "cosock.mime"
 local settings = require "cosock.socket.http.settings"
+local single_line = require "cosock.socket.single_line"
 local socket = require "cosock.socket"
 local url = require "cosock.socket.url"
 
@@ -21,8 +22,7 @@ local function host_of(request, default_port)
   if port ~= tostring(default_port) then
     host = host .. ":" .. port
   end
-  try(head.check("host", host))
-  return host
+  return try(single_line.check(host, "host"))
 end
 
 local function basic(user, password)

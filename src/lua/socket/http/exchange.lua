@@ -2,9 +2,9 @@
 
 local require = ...
 
+local closing = require "cosock.socket.closing"
 local connections = require "cosock.socket.http.connection"
 local ltn12 = require "cosock.ltn12"
-local pcall = require "cosock.pcall"
 local redirect = require "cosock.socket.http.redirect"
 local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
@@ -47,7 +47,8 @@ end
 --- Sends a request on a connection that waited in the pool. Only a request that can be repeated may go
 --- there: the server may close the connection at the same moment, and then nobody knows whether it has
 --- seen the request.
----@return cosock.HttpConnection?  nil if there is none, or the server has closed it
+---@return cosock.HttpConnection?  nil if there is none, or the server has closed it, or says what is no
+---  reply: it may be what was left of an earlier one
 ---@return string? start  of the reply
 local function send_on_waiting(task)
   if not (task.origin and settings.POOL and IDEMPOTENT[task.method]) or task.given.source then
@@ -63,11 +64,11 @@ local function send_on_waiting(task)
   if sent then
     start, err = connection:receive_start()
   end
-  if start then
+  if start == "HTTP/" then
     return connection, start
   end
   connection:close()
-  if err == "timeout" or connection.has_answered then
+  if not start and (connections.is_timeout(err) or connection.has_answered) then
     socket.try(nil, err)
   end
 end
@@ -82,7 +83,7 @@ local function await_go_ahead(connection)
   local start, err, partial = connection:receive_start()
   connection.try(connection:set_timeout(timeout))
   if not start then
-    connection.try(err == "timeout" or err == "wantread", err)
+    connection.try(connections.is_timeout(err), err)
     return nil, nil, partial
   end
   local code, status = connection:receivestatusline(start)
@@ -109,7 +110,7 @@ local function send_body(connection, task)
   end
   local sink = connection:body_sink(task.headers)
   local ok, err = ltn12.pump.all(given.source, sink, given.step or ltn12.pump.step)
-  if not ok and connection.send_error and connection.send_error ~= "timeout" then
+  if not ok and connection.send_error and not connections.is_timeout(connection.send_error) then
     -- A server that refuses a body says so and closes, without receiving it all.
     partial = connection:receive_start(partial)
     ok = partial
@@ -220,15 +221,6 @@ local function converse(connection, task, start)
   return code, headers, status, following
 end
 
---- Closes the connection if anything was raised, be it by a source or a sink.
-local function settle(connection, ok, ...)
-  if ok then
-    return ...
-  end
-  connection:close()
-  error((...), 0)
-end
-
 --- Makes a request, on a connection that waited in the pool or on a new one.
 ---
 --- Raises, for `socket.protect`, what failed; and what a source or a sink raises.
@@ -242,7 +234,7 @@ function M.perform(task)
   if not connection then
     connection = open(task)
   end
-  return settle(connection, pcall(converse, connection, task, start))
+  return closing.if_raised(connection, converse, connection, task, start)
 end
 
 return M

@@ -4,40 +4,21 @@ local require = ...
 
 local canonic = require("cosock.socket.headers").canonic
 local settings = require "cosock.socket.http.settings"
+local single_line = require "cosock.socket.single_line"
+
+local check = single_line.check
 
 local M = {}
-
---- What would end a line, or the text for those who take it for a C string.
-local FORBIDDEN = "[%z\r\n]"
-
---- Text that is safe to show in a message of one line.
-local function show(text)
-  return (text:gsub("%c", function(byte)
-    return ("\\%d"):format(byte:byte())
-  end))
-end
-
---- Whether `text` may be part of a line.
----@param what string  what it is, for the message
----@param text string
----@return boolean? ok
----@return string? error  such as "invalid path '/a\13\10b: c' (no CR, LF or NUL)"
-function M.check(what, text)
-  if text:find(FORBIDDEN) then
-    return nil, ("invalid %s '%s' (no CR, LF or NUL)"):format(what, show(text))
-  end
-  return true
-end
 
 --- The first line of a request.
 ---@param method string
 ---@param target string
 ---@return string? line  with its end
----@return string? error
+---@return string? error  such as "invalid path: CR, LF and NUL are not allowed"
 function M.request_line(method, target)
-  local ok, err = M.check("method", method)
+  local ok, err = check(method, "method")
   if ok then
-    ok, err = M.check("path", target)
+    ok, err = check(target, "path")
   end
   if not ok then
     return nil, err
@@ -48,18 +29,18 @@ end
 --- The lines of a table of headers, and the empty one that ends them. Known names are sent in capitals.
 ---@param headers table<string, string|number>
 ---@return string? lines
----@return string? error
+---@return string? error  such as "invalid header 'x-name': CR, LF and NUL are not allowed"
 function M.header_lines(headers)
   local parts, count = {}, 0
   for name, value in pairs(headers) do
-    if type(name) ~= "string" or name:find(FORBIDDEN) then
-      return nil, ("invalid header name '%s' (no CR, LF or NUL)"):format(show(tostring(name)))
-    elseif type(value) == "string" and value:find(FORBIDDEN) then
-      -- The value may be a secret.
-      return nil, ("invalid header '%s' (no CR, LF or NUL)"):format(name)
-    end
-    if type(value) == "number" and value % 1 == 0 then
+    local ok, err = check(name, "name of a header")
+    if ok and type(value) == "string" then
+      ok, err = check(value, "header '" .. name .. "'")
+    elseif type(value) == "number" and value % 1 == 0 then
       value = ("%.0f"):format(value) -- a length that was computed may be a float
+    end
+    if not ok then
+      return nil, err
     end
     parts[count + 1], parts[count + 2], parts[count + 3], parts[count + 4] =
       canonic[name] or name, ": ", value, "\r\n"

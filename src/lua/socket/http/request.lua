@@ -6,6 +6,7 @@ local default = require "cosock.socket.http.default"
 local head = require "cosock.socket.http.head"
 local origins = require "cosock.socket.http.origin"
 local settings = require "cosock.socket.http.settings"
+local single_line = require "cosock.socket.single_line"
 local socket = require "cosock.socket"
 local tasks = require "cosock.task"
 local url = require "cosock.socket.url"
@@ -131,7 +132,7 @@ end
 local function destination(request)
   local proxy = request.proxy_url
   if proxy then
-    try(head.check("proxy", try(proxy.host, "invalid proxy")))
+    try(single_line.check(try(proxy.host, "invalid proxy"), "proxy"))
     return proxy.scheme, proxy.host, proxy.port or PROXY_PORT
   end
   return request.scheme, request.host, request.port

@@ -1,23 +1,31 @@
-//! Taking the headers of an HTTP message out of a socket's receive buffer.
+//! What HTTP asks of a socket beyond receiving and sending.
 
 use mlua::ffi::{self, lua_State};
 
 use super::call::{Call, Function};
-use super::object::{Accepted, Class};
+use super::object::Class;
 use super::value::{Raise, Value, Values, one};
 use crate::net::headers::{LONGEST_NAME, PlainHeaders, plain_headers};
 
-/// Functions of connected streams.
-pub(super) const FUNCTIONS: &[Function] = &[Function::direct("take_headers", take_headers)];
+/// The functions.
+pub(super) const FUNCTIONS: &[Function] =
+    &[Function::direct("is_quiet", is_quiet), Function::direct("take_headers", take_headers)];
 
-const STREAM: Accepted = Accepted(&[Class::TcpClient], "tcp{client}");
+/// `is_quiet(socket)`: whether it is open and nothing has arrived; nil if that cannot be told, as the
+/// object is none of our sockets, or speaks TLS, where not all that arrives is for the program.
+fn is_quiet(call: &Call<'_>) -> Result<Values, Raise> {
+    Ok(match call.any_socket(1) {
+        Some((socket, Class::TcpClient | Class::UnixStreamClient)) => one(socket.borrow().is_quiet()),
+        _ => one(Value::Nil),
+    })
+}
 
 /// `take_headers(socket, most_headers, most_bytes)`: a table of headers by their names in lower case.
 /// nil, with nothing taken, if they are not all there, or not of the plain kind, or too many; and if
-/// the object is no socket of this kind.
+/// the object is none of our sockets.
 fn take_headers(call: &Call<'_>) -> Result<Values, Raise> {
     let (most_headers, most_bytes) = (call.number(2)? as usize, call.number(3)? as usize);
-    let Ok((socket, _)) = call.socket(1, STREAM) else {
+    let Some((socket, _)) = call.any_socket(1) else {
         return Ok(one(Value::Nil));
     };
     let socket = &mut *socket.borrow_mut();
@@ -34,7 +42,7 @@ fn take_headers(call: &Call<'_>) -> Result<Values, Raise> {
 ///
 /// # Safety
 /// As `Values::push`.
-pub(super) unsafe fn push(state: *mut lua_State, bytes: &[u8], headers: &PlainHeaders) {
+pub(super) unsafe fn push_headers(state: *mut lua_State, bytes: &[u8], headers: &PlainHeaders) {
     let mut lower = [0; LONGEST_NAME];
     // SAFETY: as the caller vouches; there is room for three values, and the slices are readable for
     // their lengths.
