@@ -68,6 +68,15 @@ function process.file(path, ...)
   return process.command(interpreter(), "-e", preamble(), path, ...)
 end
 
+--- The same after running some Lua in the same interpreter.
+---@param text string
+---@param path string
+---@param ... string|number
+---@return table child
+function process.file_after(text, path, ...)
+  return process.command(interpreter(), "-e", preamble(), "-e", text, path, ...)
+end
+
 --- The same with a file for its standard input.
 ---@param input string
 ---@param path string
