@@ -39,7 +39,7 @@ local function scan(port)
     print(("%s:%d is open"):format(host, port))
   elseif err == "timeout" then
     counts.silent = counts.silent + 1
-  elseif err == "connection refused" then
+  elseif err == "connection refused" or err == "closed" then -- the second if its server ended just now
     counts.closed = counts.closed + 1
   else
     problem = ("%s:%d: %s\n"):format(host, port, err)

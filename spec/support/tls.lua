@@ -105,7 +105,21 @@ function M.sockets()
   local client = keep(assert(socket.connect(address, port)))
   local server = keep(assert(listener:accept()))
   listener:close()
+  -- A short message is on its way at once, and not when the one before has been acknowledged.
+  client:setoption("tcp-nodelay", true)
+  server:setoption("tcp-nodelay", true)
   return client, server
+end
+
+--- Ends what a connection sends below TLS, without a word about it: the connection vanishes for its peer.
+---@param connection table
+function M.vanish(connection)
+  local plain = socket.tcp()
+  plain:connect("127.0.0.1", 0) -- fails, but makes it a client
+  plain:close()
+  plain:setfd(connection:getfd())
+  plain:shutdown "send"
+  plain:setfd(-1)
 end
 
 --- Two ends of a connection before the handshake.

@@ -12,6 +12,7 @@ mod context;
 mod coroutine;
 mod datagram;
 mod dns;
+mod headers;
 mod mime;
 mod object;
 mod option;
@@ -55,6 +56,7 @@ const GROUPS: &[(&str, &[&[Function]])] = &[
             &common::names(TCP, TCP),
             &connection::functions(tcp::MASTER, tcp::SERVER, tcp::CLIENT),
             &stream::functions(tcp::CLIENT),
+            headers::FUNCTIONS,
             &[option::getter(TCP), option::setter(TCP)],
         ],
     ),

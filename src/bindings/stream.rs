@@ -10,12 +10,13 @@ use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
 /// The functions of connected streams.
-pub(super) const fn functions(client: Accepted) -> [Function; 4] {
+pub(super) const fn functions(client: Accepted) -> [Function; 5] {
     [
         Function::waiting("receive", receive).of(client).with_strings(&[3]),
         Function::waiting("send", send).of(client).with_strings(&[2]),
         Function::direct("getstats", get_statistics).of(client),
         Function::direct("setstats", set_statistics).of(client),
+        Function::direct("is_quiet", is_quiet).of(client),
     ]
 }
 
@@ -99,6 +100,14 @@ pub(super) fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pa
         [b'*', b'a', ..] => Ok(Some(Pattern::All)),
         _ => Err(invalid()),
     }
+}
+
+/// `is_quiet(socket)`: whether it is open and nothing has arrived; nil if it is no socket of this kind.
+fn is_quiet(call: &Call<'_>) -> Result<Values, Raise> {
+    Ok(match call.this() {
+        Ok((socket, _)) => one(socket.borrow().is_quiet()),
+        Err(_) => one(Value::Nil),
+    })
 }
 
 /// `send(socket, data, i, j, began, sent)`: the index of the last byte, or `nil, error, index`.

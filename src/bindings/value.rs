@@ -8,8 +8,10 @@ use mlua::ffi::{self, lua_State};
 
 use super::attempt::Again;
 use super::context::Context;
+use super::headers;
 use super::object::{self, Class};
 use crate::mime::Held;
+use crate::net::headers::PlainHeaders;
 use crate::net::socket::Socket;
 
 /// An error to raise.
@@ -42,6 +44,8 @@ pub(crate) enum Value {
     Scratch(Slice),
     /// Bytes of the receive buffer of the socket that is argument 1, and how many it then consumes.
     Buffered(Box<(Slice, usize)>),
+    /// Headers in the receive buffer of the socket that is argument 1, which then consumes them.
+    Headers(Box<PlainHeaders>),
     /// A copy of an argument.
     Argument(c_int),
     /// The table that an object of TLS, argument 1, keeps.
@@ -134,6 +138,12 @@ impl Value {
                     let mut buffer = object::take_buffer(state);
                     slice.push(state, buffer.as_slice());
                     buffer.consume(used);
+                    object::return_buffer(state, context, buffer);
+                }
+                Value::Headers(found) => {
+                    let mut buffer = object::take_buffer(state);
+                    headers::push(state, buffer.as_slice(), &found);
+                    buffer.consume(found.used);
                     object::return_buffer(state, context, buffer);
                 }
                 Value::Boolean(value) => ffi::lua_pushboolean(state, value.into()),

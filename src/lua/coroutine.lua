@@ -38,6 +38,22 @@ M.close = nested.close
 ---@return function
 M.wrap = nested.wrap or require "cosock.wrap"
 
+--- A `pcall` across which its function may wait: the interpreter's own where that allows it (not on Lua
+--- 5.1).
+---@param fn function
+---@param ... any
+---@return boolean ok
+---@return any ...
+M.pcall = protected.pcall
+
+--- The `xpcall` that belongs to it.
+---@param fn function
+---@param handler function
+---@param ... any
+---@return boolean ok
+---@return any ...
+M.xpcall = protected.xpcall
+
 -- Lua 5.1: a protected call runs its function in a coroutine that the program knows nothing of.
 local running = protected.running
 if running then

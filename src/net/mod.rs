@@ -5,6 +5,7 @@ pub mod buffer;
 pub mod connect;
 pub mod datagram;
 pub mod error;
+pub mod headers;
 pub mod host;
 pub mod options;
 pub mod readiness;

@@ -114,6 +114,16 @@ impl Socket {
         self.buffer.rest(pattern)
     }
 
+    /// Whether the connection is open and nothing has arrived on it.
+    pub fn is_quiet(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        let peeked = self.descriptor.as_ref().map(|descriptor| descriptor.peek(&mut byte));
+        self.buffer.is_empty()
+            && peeked.is_some_and(
+                |peeked| matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock),
+            )
+    }
+
     /// Drops an urgent byte, which no pattern ever asks for, so that it does not keep the socket
     /// looking ready.
     pub fn drop_urgent_byte(&self) {

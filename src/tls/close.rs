@@ -1,5 +1,7 @@
 //! The end of a connection.
 
+use std::mem::MaybeUninit;
+
 use socket2::Socket as Descriptor;
 
 use super::connection::Connection;
@@ -21,7 +23,10 @@ impl Socket {
         tls.with_buffers(buffers, |tls| {
             tls.say_end();
             match tls.push(descriptor) {
-                Ok(true) => Ok(()),
+                Ok(true) => {
+                    drain(descriptor);
+                    Ok(())
+                }
                 Ok(false) => Err(Failure::Blocked(Direction::Write)),
                 Err(error) => Err(Failure::from_system(&error, Direction::Write)),
             }
@@ -36,6 +41,25 @@ impl Connection {
         if let Some(descriptor) = descriptor {
             // If it cannot be sent, nobody waits until it can.
             let _ = self.push(descriptor);
+            drain(descriptor);
+        }
+    }
+}
+
+/// How much a connection drops that the peer sent and nobody asked for, in pieces of [`PIECE`] bytes.
+const PIECES: usize = 32;
+/// See [`PIECES`].
+const PIECE: usize = 4096;
+
+/// Drops what has arrived. A descriptor that is closed with bytes unread makes the system break the
+/// connection off, and what the peer has not received yet is lost; and there are such bytes at the end of
+/// many connections, as servers send tickets for later ones after the handshake.
+fn drain(descriptor: &Descriptor) {
+    let mut room = [MaybeUninit::uninit(); PIECE];
+    for _ in 0..PIECES {
+        match descriptor.recv(&mut room) {
+            Ok(PIECE) => {}
+            _ => break,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Connection {
     errors: Rc<RefCell<Errors>>,
     /// Where a client keeps what lets it come back faster.
     pub(super) place: Option<Place>,
+    /// Why the handshake failed, if it did.
+    pub(super) failure: Option<Text>,
     /// Why nothing more can be received, once that is so.
     end: Option<Text>,
     /// What the last operation had to wait for.
@@ -75,6 +77,7 @@ impl Connection {
                 state: State::Fresh,
                 errors,
                 place: None,
+                failure: None,
                 end: None,
                 want: None,
                 waits_across: false,

@@ -16,7 +16,7 @@ impl Socket {
     /// Goes on with the handshake as far as possible without waiting.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`Failure`]. A handshake that has failed fails again for the same reason.
     pub fn shake_hands(&mut self, buffers: &mut Buffers) -> Result<(), Failure> {
         let Some(tls) = &mut self.tls else {
             return Err(CLOSED.into());
@@ -25,8 +25,14 @@ impl Socket {
             // As the system would say, were it asked.
             return Err(Failure::Error(system_error(&io::Error::from_raw_os_error(libc::EBADF))));
         };
+        if let Some(reason) = &tls.failure {
+            return Err(Failure::Error(reason.clone()));
+        }
         tls.resume(descriptor);
         let outcome = tls.with_buffers(buffers, |tls| go_on(tls, descriptor, &mut self.drained));
+        if let Err(Failure::Error(reason)) = &outcome {
+            tls.failure = Some(reason.clone());
+        }
         tls.note(Direction::Read, &outcome);
         outcome
     }

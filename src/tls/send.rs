@@ -49,11 +49,16 @@ fn send(
     data: &[u8],
     sent: &mut usize,
 ) -> Result<(), Failure> {
+    let mut taken = *sent;
     for _ in 0..CALLS_IN_A_ROW {
         match tls.push(descriptor) {
-            Ok(true) => {}
+            Ok(true) => taken = *sent,
             Ok(false) => return Err(Failure::Blocked(Direction::Write)),
-            Err(error) => return Err(Failure::from_system(&error, Direction::Write)),
+            Err(error) => {
+                // What was encrypted in vain is not sent.
+                *sent = taken;
+                return Err(Failure::from_system(&error, Direction::Write));
+            }
         }
         let rest = &data[*sent..];
         if rest.is_empty() {

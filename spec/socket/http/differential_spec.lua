@@ -11,6 +11,8 @@ local run = require "spec.support.run"
 local servers = require "spec.support.http"
 local socket = require "cosock.socket"
 
+local pcall = require("cosock.coroutine").pcall -- functions may wait in it, on Lua 5.1 too
+
 local found, theirs = pcall(require, "socket.http")
 if not found then
   return

@@ -22,12 +22,15 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let began = call.maybe_number(BEGAN);
     let socket = &mut *socket.borrow_mut();
+    let runtime = &call.context.runtime;
+    // What has arrived for a task that waits for more is handed to it as its partial result.
+    let is_awaited = runtime.is_awaited(socket, Direction::Read);
     if let Some(tls) = &socket.tls
         && call.place() != Place::PlainCoroutine
     {
         if tls.is_established() {
             // Whoever waits is told now, whatever becomes of the rest.
-            call.context.runtime.release_socket(socket);
+            runtime.release_socket(socket);
         }
         if began.is_none() {
             let timeouts = &mut socket.timeouts;
@@ -41,7 +44,11 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
             return Ok(again.values());
         }
     }
-    object::close(&call.context.runtime, socket);
+    let arrived = std::mem::take(&mut socket.buffer);
+    object::close(runtime, socket);
+    if is_awaited {
+        socket.buffer = arrived;
+    }
     Ok(one(1))
 }
 

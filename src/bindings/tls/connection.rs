@@ -10,6 +10,7 @@ use crate::bindings::object::{Class, TLS};
 use crate::bindings::stream;
 use crate::bindings::value::{Raise, Values, failed, nothing, one};
 use crate::net::address::Family;
+use crate::net::error::CLOSED;
 use crate::net::socket::Socket;
 use crate::scheduler::Direction;
 use crate::tls::connection::Connection;
@@ -81,11 +82,14 @@ fn set_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(nothing())
 }
 
-/// `dohandshake(connection, nil, nil, nil, began)`: true, or `false, error`.
+/// `dohandshake(connection, nil, nil, nil, began)`: true, or `false, error`; `nil, error` if it is closed.
 fn shake_hands(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let began = call.maybe_number(BEGAN);
     let socket = &mut *socket.borrow_mut();
+    if socket.tls.is_none() {
+        return Ok(failed(CLOSED));
+    }
     let mut buffers = call.context.tls.take_buffers();
     let attempt =
         call.attempt_tls(socket, Direction::Read, began, |socket, _| socket.shake_hands(&mut buffers));

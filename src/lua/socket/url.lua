@@ -108,13 +108,13 @@ function M.parse(url, default)
   if authority then
     parts.authority, rest = authority, after_authority
   end
-  for _, delimited in ipairs { { "#", "fragment" }, { "?", "query" }, { ";", "params" } } do
-    local part
-    rest, part = cut(rest, delimited[1])
-    if part then
-      parts[delimited[2]] = part
-    end
-  end
+  local fragment, query, params
+  rest, fragment = cut(rest, "#")
+  rest, query = cut(rest, "?")
+  rest, params = cut(rest, ";")
+  parts.fragment = fragment or parts.fragment
+  parts.query = query or parts.query
+  parts.params = params or parts.params
   if rest ~= "" then
     parts.path = rest
   end

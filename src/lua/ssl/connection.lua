@@ -42,10 +42,12 @@ end
 ---@return string? error  "closed" without a handshake
 function M:info(field)
   local info, err = tls.negotiated(self)
-  if info and field then
+  if not info then
+    return nil, err
+  elseif field then
     return info[field]
   end
-  return info, err
+  return info
 end
 
 --- On a client, says which server to ask for. On a server, says which contexts there are for the names that
@@ -77,14 +79,14 @@ function M:sni(names, strict)
 end
 
 --- Agrees with the peer on keys. To be called before anything is sent or received.
----@return boolean done
+---@return boolean? done  nil if the connection was closed before
 ---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
 function M:dohandshake()
   local done, err = attempt(try_handshake, self)
   if done then
     return true
   end
-  return false, err
+  return done, err
 end
 
 --- Receives by a pattern, waiting until there is enough.

@@ -12,6 +12,7 @@ local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
 
 local clock = native.task.clock
+local is_quiet, take_headers = native.tcp.is_quiet, native.tcp.take_headers
 
 --- The object that `http.open` returns.
 ---@class cosock.HttpConnection
@@ -172,6 +173,11 @@ end
 --- Receives the headers of a reply.
 ---@return table<string, string> headers  names in lower case
 function Connection:receiveheaders()
+  local limits = settings.LIMITS
+  local headers = take_headers(self.c, limits.header_count, limits.header_bytes)
+  if headers then
+    return headers -- all had come, and there was nothing unusual about them
+  end
   -- Where nothing has to be done before each line, the socket is asked directly.
   return self.try(head.receive_headers(self.deadline and self or self.c))
 end
@@ -222,6 +228,10 @@ end
 --- Whether a connection that waited is still open, and the server has said nothing nobody asked for.
 ---@return boolean
 function Connection:is_quiet()
+  local quiet = is_quiet(self.c)
+  if quiet ~= nil then
+    return quiet
+  end
   self.c:settimeout(0)
   local data, err = self.c:receive(0)
   return not data and (err == "timeout" or err == "wantread")

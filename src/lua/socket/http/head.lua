@@ -120,7 +120,7 @@ function M.receive_headers(reader, headers)
       if line == "" then
         return headers
       end
-      name, value = line:match "^(.-):%s*(.*)"
+      name, value = line:match "^([^:]*):%s*(.*)"
       if not name then
         return nil, "malformed response headers"
       end
