@@ -48,7 +48,7 @@ local function bounded(limit)
   return sender, receiver, wakers
 end
 
---- A timer on which one can wait.
+--- An alarm on which one can wait. It rings after a time, or when somebody says so.
 local function alarm(seconds)
   local self = { rung = false }
   function self:setwaker(kind, waker)
@@ -58,12 +58,17 @@ local function alarm(seconds)
       waker()
     end
   end
-  cosock.timers.set(seconds, function()
+  function self:ring()
     self.rung = true
     if self.waker then
       self.waker()
     end
-  end)
+  end
+  if seconds then
+    cosock.timers.set(seconds, function()
+      self:ring()
+    end)
+  end
   return self
 end
 
@@ -97,7 +102,7 @@ local function everything()
     channel = rx,
     bounded = receiver,
     subscriber = subscriber,
-    alarm = alarm(1000),
+    alarm = alarm(),
   }
   local fire = {
     tcp = function()
@@ -116,8 +121,7 @@ local function everything()
       subscriber:publish "news"
     end,
     alarm = function()
-      objects.alarm.rung = true
-      objects.alarm.waker()
+      objects.alarm:ring()
     end,
   }
   return objects, fire, sender
@@ -159,7 +163,6 @@ for _, form in ipairs(forms) do
       it("finds it ready at once: " .. key, function()
         local objects, fire = everything()
         run.task(function()
-          objects.alarm.waker = function() end
           fire[key]()
           if key == "tcp" or key == "borrower" then
             socket.select({ objects[key] }, nil, 30) -- until it has arrived

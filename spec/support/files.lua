@@ -1,18 +1,20 @@
 --- Folders for files that a spec writes.
 
-local lfs = require "lfs" -- busted needs it, too
-
 local M = {}
 
 local Folder = {}
 Folder.__index = Folder
+
+local function quoted(path)
+  return "'" .. path:gsub("'", "'\\''") .. "'"
+end
 
 --- Makes a folder.
 ---@return table folder  with its `path`
 function M.folder()
   local path = os.tmpname()
   os.remove(path)
-  assert(lfs.mkdir(path))
+  assert(os.execute("mkdir " .. quoted(path)))
   return setmetatable({ path = path }, Folder)
 end
 
@@ -21,12 +23,10 @@ end
 ---@param text string
 ---@return string path
 function Folder:write(name, text)
-  local folder = self.path
-  for part in name:gmatch "([^/]+)/" do
-    folder = folder .. "/" .. part
-    lfs.mkdir(folder)
-  end
   local path = self.path .. "/" .. name
+  if name:find "/" then
+    assert(os.execute("mkdir -p " .. quoted(path:match "^(.*)/")))
+  end
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
@@ -35,19 +35,7 @@ end
 
 --- Removes it with everything in it.
 function Folder:remove()
-  local function remove(path)
-    if lfs.symlinkattributes(path, "mode") == "directory" then
-      for name in lfs.dir(path) do
-        if name ~= "." and name ~= ".." then
-          remove(path .. "/" .. name)
-        end
-      end
-      lfs.rmdir(path)
-    else
-      os.remove(path)
-    end
-  end
-  remove(self.path)
+  os.execute("rm -rf " .. quoted(self.path))
 end
 
 return M

@@ -449,9 +449,13 @@ unsafe extern "C-unwind" fn status(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
     // SAFETY: as the caller vouches; the frame owns nothing when Lua leaves it.
     unsafe {
+        if cfg!(feature = "lua55") && ffi::lua_gettop(state) == 0 {
+            ffi::lua_pushthread(state);
+        }
         let thread = checked_thread(state);
         let status = status_of(state, thread, 1);
-        if status == Status::Running || status == Status::Normal {
+        // From Lua 5.5 on, a coroutine can close itself.
+        if status == Status::Normal || status == Status::Running && cfg!(not(feature = "lua55")) {
             ffi::luaL_where(state, 1);
             ffi::lua_pushstring(state, c"cannot close a ".as_ptr());
             ffi::lua_pushstring(state, status.name().as_ptr());
