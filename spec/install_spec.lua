@@ -14,7 +14,8 @@ local NAMES = {
 --- Everything that install may change.
 local function snapshot()
   local state = { coroutine = {}, loaded = {}, preload = {} }
-  state.globals = { pcall, xpcall, debug.traceback, require, dofile, coroutine, rawget(_G, "ltn12"), rawget(_G, "mbox") }
+  state.functions = { pcall, xpcall, debug.traceback, require, dofile }
+  state.tables = { coroutine, rawget(_G, "ltn12"), rawget(_G, "mbox") }
   for name, value in pairs(coroutine) do
     state.coroutine[name] = value
   end

@@ -50,26 +50,24 @@ end
 
 --- An alarm on which one can wait. It rings after a time, or when somebody says so.
 local function alarm(seconds)
-  local self = { rung = false }
-  function self:setwaker(kind, waker)
+  local bell = { rung = false }
+  function bell.setwaker(_, kind, waker)
     assert(kind == "recvr")
-    self.waker = waker
-    if waker and self.rung then
+    bell.waker = waker
+    if waker and bell.rung then
       waker()
     end
   end
-  function self:ring()
-    self.rung = true
-    if self.waker then
-      self.waker()
+  function bell.ring()
+    bell.rung = true
+    if bell.waker then
+      bell.waker()
     end
   end
   if seconds then
-    cosock.timers.set(seconds, function()
-      self:ring()
-    end)
+    cosock.timers.set(seconds, bell.ring)
   end
-  return self
+  return bell
 end
 
 --- A bus with one subscriber, written as a class.
@@ -121,7 +119,7 @@ local function everything()
       subscriber:publish "news"
     end,
     alarm = function()
-      objects.alarm:ring()
+      objects.alarm.ring()
     end,
   }
   return objects, fire, sender

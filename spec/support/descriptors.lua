@@ -3,9 +3,11 @@
 local M = {}
 
 --- Counts them, or as many of them as have small numbers: the system always gives out the smallest. 0 where it
---- does not tell.
+--- does not tell. Those of garbage, which other specs may have left, are closed before.
 ---@return integer
 function M.count()
+  collectgarbage()
+  collectgarbage()
   local count = 0
   for number = 0, 4095 do
     local file = io.open("/proc/self/fdinfo/" .. number)
