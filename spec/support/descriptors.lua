@@ -3,11 +3,9 @@
 local M = {}
 
 --- Counts them, or as many of them as have small numbers: the system always gives out the smallest. 0 where it
---- does not tell. Those of garbage, which other specs may have left, are closed before.
+--- does not tell.
 ---@return integer
 function M.count()
-  collectgarbage()
-  collectgarbage()
   local count = 0
   for number = 0, 4095 do
     local file = io.open("/proc/self/fdinfo/" .. number)
@@ -17,6 +15,14 @@ function M.count()
     end
   end
   return count
+end
+
+--- Counts them after closing those of garbage, which other specs may have left: what a later count is compared with.
+---@return integer
+function M.settled()
+  collectgarbage()
+  collectgarbage()
+  return M.count()
 end
 
 return M

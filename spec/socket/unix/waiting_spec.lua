@@ -105,7 +105,7 @@ describe("tasks with unix streams", function()
     end
     collectgarbage() -- what earlier specs left to it, so that it does not close that meanwhile
     collectgarbage()
-    local before = descriptors.count()
+    local before = descriptors.settled()
     run.task(function()
       cosock.spawn(function()
         for _ = 1, CLIENTS do
