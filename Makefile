@@ -7,7 +7,8 @@
 #   EXAMPLE   run: the program, without folder and extension
 #   ARGS      run, bench: arguments of the program
 #   SPEC      test: the specs to run, files or folders; FILTER: only tests whose name matches this Lua pattern
-#   PREFIX    install: goes into PREFIX/lib/lua/<version>; DESTDIR is put before it; INSTALL_CMOD replaces the folder
+#   PREFIX    install: goes into PREFIX/lib/lua/<version> and PREFIX/bin; DESTDIR is put before it; INSTALL_CMOD is a folder
+#             for the module alone
 LUA ?=
 FEATURES ?=
 TLS ?= yes
@@ -48,7 +49,7 @@ bench: ## Run the benchmarks
 	@script/setup build
 	@script/run bench/run $(ARGS)
 
-install: ## Install the module: make install PREFIX=/usr/local LUA=lua5.4
+install: ## Install the module and the command: make install PREFIX=/usr/local LUA=lua5.4
 	@script/install
 
 clean: ## Remove everything that was built

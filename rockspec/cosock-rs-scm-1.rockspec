@@ -34,6 +34,9 @@ build = {
       LUA = "$(LUA)",
       INSTALL_CMOD = "$(LIBDIR)",
    },
+   install = {
+      bin = { "bin/cosock" },
+   },
 }
 
 test = {

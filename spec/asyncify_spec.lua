@@ -2,6 +2,7 @@
 
 local cosock = require "cosock"
 local files = require "spec.support.files"
+local oracle = require "spec.support.oracle"
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 
@@ -20,12 +21,21 @@ describe("asyncify", function()
 
   before_each(function()
     cosock.reset()
+    if not oracle.available() then
+      -- What plain require finds must be something else than ours.
+      package.preload.socket = function()
+        return { "another socket" }
+      end
+    end
     folder, path, cpath = files.folder(), package.path, package.cpath
     package.path = folder.path .. "/?.lua;" .. folder.path .. "/?/init.lua;" .. path
   end)
 
   after_each(function()
     package.path, package.cpath = path, cpath
+    if package.preload.socket then
+      package.preload.socket, package.loaded.socket = nil, nil
+    end
     folder:remove()
   end)
 
@@ -398,10 +408,14 @@ describe("asyncify", function()
     end)
 
     it("package.cpath", function()
-      local library = require "lfs"
-      assert.equal(library, asyncify "lfs")
-      assert.equal(library, asyncify(module [[return require "lfs"]]))
-      assert.equal(require "cosock.channel", asyncify "cosock.channel")
+      for _, name in ipairs { "lfs", "cosock.channel" } do
+        local found, library = pcall(require, name)
+        assert.is_true(found or name == "lfs") -- not for every version
+        if found then
+          assert.equal(library, asyncify(name))
+          assert.equal(library, asyncify(module(("return require '%s'"):format(name))))
+        end
+      end
     end)
 
     it("a searcher of the program's", function()
@@ -577,8 +591,8 @@ describe("asyncify", function()
       end
       text = table.concat(lines, "\n")
       assert.matches(":5: broken\nstack traceback:\n", text, 1, true)
-      assert.matches("%[C%]: in function 'error'\n[^\n]+:5: in [^\n]+\n[^\n]+:8: in ", text)
-      assert.matches("%[C%]: in function 'xpcall'\n", text)
+      assert.matches("%[C%]: in %a+ 'error'\n[^\n]+:5: in [^\n]+\n[^\n]+:8: in ", text)
+      assert.matches("%[C%]: in %a+ 'xpcall'\n", text)
       return text
     end
     run.task(function()

@@ -13,8 +13,9 @@ local NAMES = {
 
 --- Everything that install may change.
 local function snapshot()
-  local entries = { pcall, xpcall, debug.traceback, require, coroutine, rawget(_G, "ltn12"), rawget(_G, "mbox") }
-  local state = { globals = entries, coroutine = {}, loaded = {}, preload = {} }
+  local state = { coroutine = {}, loaded = {}, preload = {} }
+  state.functions = { pcall, xpcall, debug.traceback, require, dofile }
+  state.tables = { coroutine, rawget(_G, "ltn12"), rawget(_G, "mbox") }
   for name, value in pairs(coroutine) do
     state.coroutine[name] = value
   end
@@ -64,6 +65,33 @@ describe("cosock.install", function()
       order[#order + 1] = "meanwhile"
     end)
     assert.same({ "meanwhile", "waited" }, order)
+  end)
+
+  it("lets modules and files wait while they are loaded", function()
+    local folder, path = files.folder(), package.path
+    local file = folder:write("waiting_module.lua", [[
+      local before = (...)
+      require("socket").sleep(0.001)
+      return { before, "waited" }
+    ]])
+    package.path = folder.path .. "/?.lua;" .. path
+    local order = {}
+    local asyncified
+    cosock.install()
+    run.tasks(function()
+      local required, done = require "waiting_module", dofile(file)
+      order[#order + 1] = required[2]
+      order[#order + 1] = done[2]
+      cosock.uninstall()
+      asyncified = cosock.asyncify "waiting_module"
+    end, function()
+      order[#order + 1] = "meanwhile"
+    end)
+    package.path, package.loaded.waiting_module = path, nil
+    folder:remove()
+    assert.same({ "waiting_module", "waited" }, asyncified)
+    table.sort(order)
+    assert.same({ "meanwhile", "waited", "waited" }, order)
   end)
 
   it("makes pcall and xpcall such as can be waited across", function()

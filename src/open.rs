@@ -16,6 +16,7 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.field", include_str!("lua/field.lua")),
     ("cosock.install", include_str!("lua/install.lua")),
     ("cosock.link", include_str!("lua/link.lua")),
+    ("cosock.loader", include_str!("lua/loader.lua")),
     ("cosock.loop", include_str!("lua/loop.lua")),
     ("cosock.ltn12", include_str!("lua/ltn12.lua")),
     ("cosock.ltn12.filter", include_str!("lua/ltn12/filter.lua")),

@@ -43,18 +43,28 @@ local function connect(port)
   return client
 end
 
---- Does the work twice: once to fill what is kept for good, and once more to see whether it grows.
+--- Does the work once to fill what is kept for good, and once more to see whether that grows. The
+--- allocator may take pages anew that it gave back before, whatever ran before this spec; so if the process
+--- has grown, it is looked at again: what leaks makes it grow every time.
 local function grows_not(work)
   work()
   collect()
-  local lua, all, open = collectgarbage "count", resident(), descriptors.count()
-  work()
-  collect()
-  local lua_growth, growth = collectgarbage "count" - lua, resident() - all
-  assert.equal(open, descriptors.count())
-  assert.is_true(lua_growth < LUA_SLACK, ("%.0f KiB more in Lua"):format(lua_growth))
-  assert.is_true(growth < RESIDENT_SLACK, ("%.0f KiB more in the process"):format(growth))
-  assert.same({}, cosock.get_thread_metadata())
+  local open = descriptors.settled()
+  local growth
+  for _ = 1, 3 do
+    local lua, all = collectgarbage "count", resident()
+    work()
+    collect()
+    local lua_growth = collectgarbage "count" - lua
+    growth = resident() - all
+    assert.equal(open, descriptors.count())
+    assert.is_true(lua_growth < LUA_SLACK, ("%.0f KiB more in Lua"):format(lua_growth))
+    assert.same({}, cosock.get_thread_metadata())
+    if growth < RESIDENT_SLACK then
+      return
+    end
+  end
+  assert.is_true(false, ("%.0f KiB more in the process"):format(growth))
 end
 
 describe("nothing is left of", function()
@@ -222,7 +232,7 @@ describe("a task that is cancelled while it waits", function()
 
   it("leaves no descriptor of the sockets that only it held", function()
     collect()
-    local before = descriptors.count_settled()
+    local before = descriptors.settled()
     for _ = 1, 20 do
       releases(function()
         return (listen())

@@ -112,7 +112,7 @@ describe("cosock.socket.serial", function()
   it("leaves no descriptor when a line is closed, collected, or cannot be opened", function()
     collectgarbage()
     collectgarbage()
-    local before = descriptors.count_settled()
+    local before = descriptors.settled()
     for _ = 1, 50 do
       serial("/dev/null"):close()
       assert(serial "/dev/null")

@@ -111,7 +111,7 @@ for _, kind in ipairs { "stream", "dgram" } do
     it("that cannot be bound to closes the socket", function()
       local taken = unix_peers.path "taken"
       assert(make():bind(taken))
-      local before = descriptors.count_settled()
+      local before = descriptors.settled()
       for path, err in pairs {
         [taken] = "address already in use", ["/no/such/folder/socket"] = "No such file or directory",
         ["/dev/null/socket"] = "Not a directory",
@@ -131,7 +131,7 @@ for _, kind in ipairs { "stream", "dgram" } do
     it("that cannot be connected to closes the socket", function()
       local folder = unix_peers.path "folder"
       assert(os.execute("mkdir '" .. folder .. "'"))
-      local before = descriptors.count_settled()
+      local before = descriptors.settled()
       for path, err in pairs {
         ["/no/such/folder/socket"] = "No such file or directory", [folder] = "connection refused",
         ["/dev/null"] = "connection refused", [""] = "Invalid argument",

@@ -17,9 +17,9 @@ function M.count()
   return count
 end
 
---- Counts them after what earlier specs left to the collector is gone, so that it does not go in the midst of this one.
+--- Counts them after closing those of garbage, which other specs may have left: what a later count is compared with.
 ---@return integer
-function M.count_settled()
+function M.settled()
   collectgarbage()
   collectgarbage()
   return M.count()

@@ -5,12 +5,16 @@ local M = {}
 local Folder = {}
 Folder.__index = Folder
 
+local function quoted(path)
+  return "'" .. path:gsub("'", "'\\''") .. "'"
+end
+
 --- Makes a folder.
 ---@return table folder  with its `path`
 function M.folder()
   local path = os.tmpname()
   os.remove(path)
-  os.execute("mkdir " .. path)
+  assert(os.execute("mkdir " .. quoted(path)))
   return setmetatable({ path = path }, Folder)
 end
 
@@ -19,11 +23,10 @@ end
 ---@param text string
 ---@return string path
 function Folder:write(name, text)
-  local inner = name:match "^(.*)/"
-  if inner then
-    os.execute("mkdir -p " .. self.path .. "/" .. inner)
-  end
   local path = self.path .. "/" .. name
+  if name:find "/" then
+    assert(os.execute("mkdir -p " .. quoted(path:match "^(.*)/")))
+  end
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
@@ -32,7 +35,7 @@ end
 
 --- Removes it with everything in it.
 function Folder:remove()
-  os.execute("rm -r " .. self.path)
+  os.execute("rm -rf " .. quoted(self.path))
 end
 
 return M

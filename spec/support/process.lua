@@ -68,6 +68,24 @@ function process.file(path, ...)
   return process.command(interpreter(), "-e", preamble(), path, ...)
 end
 
+--- The same after running some Lua in the same interpreter.
+---@param text string
+---@param path string
+---@param ... string|number
+---@return table child
+function process.file_after(text, path, ...)
+  return process.command(interpreter(), "-e", preamble(), "-e", text, path, ...)
+end
+
+--- The same with a file for its standard input.
+---@param input string
+---@param path string
+---@param ... string|number
+---@return table child
+function process.file_with_input(input, path, ...)
+  return process.command("sh", "-c", 'exec "$@" <"$0"', input, interpreter(), "-e", preamble(), path, ...)
+end
+
 --- Starts a program given as text.
 ---@param text string
 ---@param ... string|number  its arguments

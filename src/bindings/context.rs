@@ -28,6 +28,8 @@ pub(crate) struct Context {
     pub(super) active: Cell<*mut lua_State>,
     /// The coroutines that have a link (see `coroutine`), and perhaps some that were collected.
     pub(super) linked: RefCell<FxHashSet<*mut lua_State>>,
+    /// How many there may be before those are forgotten.
+    pub(super) most_linked: Cell<usize>,
     /// The coroutine in which the loop runs.
     loop_thread: Cell<*mut lua_State>,
     /// What Lua 5.1 offers to count the depth of coroutines.
@@ -87,6 +89,7 @@ impl Context {
             whereabouts: RefCell::default(),
             active: Cell::new(ptr::null_mut()),
             linked: RefCell::default(),
+            most_linked: Cell::new(super::coroutine::SOME),
             loop_thread: Cell::new(ptr::null_mut()),
             #[cfg(feature = "lua51")]
             set_level: super::coroutine::set_level(),

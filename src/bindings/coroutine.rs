@@ -29,6 +29,12 @@ const LINKS: c_int = 2;
 /// The upvalue that a function has for itself.
 const OWN: c_int = 3;
 
+/// How many coroutines with links are so few that nobody looks whether some were collected.
+pub(super) const SOME: usize = 64;
+
+/// So many values fit onto the stack of a function that has used its arguments up.
+const FEW: c_int = 16;
+
 /// Makes the table of functions for `nested.lua` and `coroutine.lua`.
 ///
 /// # Errors
@@ -123,7 +129,8 @@ unsafe fn run(
 ) -> Outcome {
     // SAFETY: as the caller vouches. There is always room for a few values.
     unsafe {
-        if (ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(state, thread))
+        let context = context(state);
+        if (ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(context, thread))
             && let Some(refusal) = refusal(state, thread, own)
         {
             ffi::lua_pushstring(state, refusal.as_ptr());
@@ -134,7 +141,7 @@ unsafe fn run(
         }
         ffi::lua_xmove(state, thread, arguments);
         let mut results = 0;
-        let code = resume_as_active(state, thread, arguments, &mut results);
+        let code = resume_as_active(context, state, thread, arguments, &mut results);
         if code != ffi::LUA_OK && code != ffi::LUA_YIELD {
             ffi::lua_xmove(thread, state, 1);
             return Outcome::Failed;
@@ -151,7 +158,7 @@ unsafe fn run(
                 return wait(state, own);
             }
         }
-        if ffi::lua_checkstack(state, results + 1) == 0 {
+        if results >= FEW && ffi::lua_checkstack(state, results + 1) == 0 {
             ffi::lua_pop(thread, results);
             return too_many(state, c"too many results to resume");
         }
@@ -174,6 +181,7 @@ fn is(found: Option<ffi::lua_CFunction>, function: ffi::lua_CFunction) -> bool {
 /// As `lua_resume`.
 #[inline(always)]
 unsafe fn resume_as_active(
+    context: Option<&Context>,
     state: *mut lua_State,
     thread: *mut lua_State,
     arguments: c_int,
@@ -181,7 +189,6 @@ unsafe fn resume_as_active(
 ) -> c_int {
     // SAFETY: as the caller vouches; `lua_resume` raises nothing.
     unsafe {
-        let context = context(state);
         #[cfg(feature = "lua51")]
         if let Some(set_level) = context.and_then(|context| context.set_level) {
             set_level(state, thread);
@@ -268,7 +275,32 @@ unsafe fn set_link(state: *mut lua_State) {
             }
         }
         ffi::lua_rawset(state, ffi::lua_upvalueindex(LINKS));
+        if let Some(context) = context(state)
+            && context.linked.borrow().len() > context.most_linked.get()
+        {
+            forget_collected(state, context);
+        }
     }
+}
+
+/// Forgets the coroutines with links that were collected meanwhile.
+///
+/// # Safety
+/// As [`resume`].
+#[cold]
+unsafe fn forget_collected(state: *mut lua_State, context: &Context) {
+    let linked = &mut *context.linked.borrow_mut();
+    linked.clear();
+    // SAFETY: as the caller vouches; the table does not change meanwhile, and a key stays where
+    // `lua_next` looks for it.
+    unsafe {
+        ffi::lua_pushnil(state);
+        while ffi::lua_next(state, ffi::lua_upvalueindex(LINKS)) != 0 {
+            ffi::lua_pop(state, 1);
+            linked.insert(ffi::lua_tothread(state, -1));
+        }
+    }
+    context.most_linked.set(2 * linked.len() + SOME);
 }
 
 /// `link(thread, link)`: gives a coroutine a link, or none (nil).
@@ -285,13 +317,8 @@ unsafe extern "C-unwind" fn link(state: *mut lua_State) -> c_int {
 }
 
 /// Whether a coroutine may have a link: quicker than to look it up.
-///
-/// # Safety
-/// As [`resume`].
-#[inline(always)]
-unsafe fn may_have_link(state: *mut lua_State, thread: *mut lua_State) -> bool {
-    // SAFETY: as the caller vouches.
-    unsafe { context(state).is_none_or(|context| context.linked.borrow().contains(&thread)) }
+fn may_have_link(context: Option<&Context>, thread: *mut lua_State) -> bool {
+    context.is_none_or(|context| context.linked.borrow().contains(&thread))
 }
 
 /// Why a coroutine cannot be resumed, in the interpreter's words.
@@ -422,11 +449,13 @@ unsafe extern "C-unwind" fn status(state: *mut lua_State) -> c_int {
 unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
     // SAFETY: as the caller vouches; the frame owns nothing when Lua leaves it.
     unsafe {
+        if cfg!(feature = "lua55") && ffi::lua_gettop(state) == 0 {
+            ffi::lua_pushthread(state);
+        }
         let thread = checked_thread(state);
         let status = status_of(state, thread, 1);
-        // From Lua 5.5 on a coroutine may close itself.
-        let closes_itself = cfg!(feature = "lua55") && thread == state;
-        if !closes_itself && (status == Status::Running || status == Status::Normal) {
+        // From Lua 5.5 on, a coroutine can close itself.
+        if status == Status::Normal || status == Status::Running && cfg!(not(feature = "lua55")) {
             ffi::luaL_where(state, 1);
             ffi::lua_pushstring(state, c"cannot close a ".as_ptr());
             ffi::lua_pushstring(state, status.name().as_ptr());

@@ -19,6 +19,7 @@ use crate::scheduler::Direction;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::wrapped("poll", poll),
     Function::wrapped("park_any", park_any),
+    Function::direct("has_only_sockets", has_only_sockets),
     Function::direct("duplicate", duplicate),
 ];
 
@@ -94,6 +95,16 @@ fn park_any(call: &Call<'_>) -> Result<Values, Raise> {
     }
     call.context.runtime.scheduler.borrow_mut().wait_for_any(task, sources, deadline);
     Ok(one(true))
+}
+
+/// `has_only_sockets(readers, writers)`: whether every element of both is a socket, open or not.
+fn has_only_sockets(call: &Call<'_>) -> Result<Values, Raise> {
+    let all = DIRECTIONS.iter().all(|&(argument, _)| {
+        (1..=call.array_length(argument)).all(|position| {
+            call.with_element(argument, position, |element| call.any_socket(element).is_some())
+        })
+    });
+    Ok(one(all))
 }
 
 /// `duplicate(number)`: a socket object around a duplicate of the descriptor with this number, which may

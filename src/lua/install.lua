@@ -3,6 +3,7 @@
 local require = ...
 
 local coroutines = require "cosock.coroutine"
+local loader = require "cosock.loader"
 local protected = require "cosock.protected"
 local replacements = require "cosock.replacements"
 
@@ -22,7 +23,7 @@ local function change(at, key, value)
 end
 
 --- What `require` calls for a module of ours.
-local function loader(name)
+local function load_ours(name)
   local module, sets_global = replacements.load(name)
   if sets_global then
     change(globals, name, module)
@@ -30,10 +31,32 @@ local function loader(name)
   return module
 end
 
+--- Calls the function that loads a module.
+local function call(fn, ...)
+  return fn(...)
+end
+
+--- `require` for the whole program. The interpreter's own cannot be waited across.
+local waiting_require = loader.requirer({
+  loaded = package.loaded,
+  call = call,
+  provide = function() end,
+  find = loader.find,
+}, "require")
+
+--- `dofile`, where the interpreter's own cannot be waited across (Lua 5.1 and LuaJIT).
+local function waiting_dofile(file)
+  local chunk, err = loadfile(file)
+  if not chunk then
+    error(err, 0)
+  end
+  return chunk()
+end
+
 --- From now on `require "socket"`, `"ssl"` and the modules that belong to them give ours in the whole
---- program, the functions of the table `coroutine` are those of `cosock.coroutine`, and on Lua 5.1
---- `pcall` and `xpcall` can be waited across. Modules that were loaded before keep what they have got.
---- Does nothing if it is so already.
+--- program, and the functions of the table `coroutine` are those of `cosock.coroutine`. Modules may wait
+--- while they are loaded, and on Lua 5.1 `pcall` and `xpcall` can be waited across. Modules that were
+--- loaded before keep what they have got. Does nothing if it is so already.
 function M.install()
   if changes[1] then
     return
@@ -41,11 +64,15 @@ function M.install()
   for name in pairs(replacements.modules) do
     if replacements.has(name) then
       change(package.loaded, name, nil)
-      change(package.preload, name, loader)
+      change(package.preload, name, load_ours)
     end
   end
   for name, value in pairs(coroutines) do
     change(coroutine, name, value)
+  end
+  change(globals, "require", waiting_require)
+  if setfenv then -- luacheck: ignore 113
+    change(globals, "dofile", waiting_dofile)
   end
   if protected.pcall ~= pcall then
     change(globals, "pcall", protected.pcall)

@@ -174,7 +174,8 @@ unsafe extern "C" {
 fn a_handshake_in_between_holds_up_what_is_sent_and_nothing_else() {
     let [mut client, mut server] = pair(Some(SslVersion::TLS1_2));
     let mut buffers = Buffers::default();
-    let is_blocked_to = |failure: Failure, direction| matches!(failure, Failure::Blocked(found) if found == direction);
+    let is_blocked_to =
+        |failure: Failure, direction| matches!(failure, Failure::Blocked(found) if found == direction);
     server.send_encrypted(b"before,", &mut 0, &mut buffers).expect("there is room");
     if let Some(tls) = &server.tls {
         // SAFETY: the pointer is the connection's.

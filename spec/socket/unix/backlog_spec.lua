@@ -149,7 +149,7 @@ describe("a task that connects to a unix server with a full backlog", function()
 
   it("leaves no descriptor behind, however it ends", function()
     local server, path = unix_peers.full_server(unix)
-    local before = descriptors.count_settled()
+    local before = descriptors.settled()
     run.task(function()
       for _ = 1, 50 do
         local impatient, closed, cancelled = unix.stream(), unix.stream(), unix.stream()

@@ -11,7 +11,8 @@ local waiting = require "cosock.waiting"
 
 local scheduler = native.task
 local clock, in_task, is_outside = scheduler.clock, scheduler.in_task, scheduler.is_outside
-local is_socket, poll = scheduler.is_socket, native.select.poll
+local is_socket = scheduler.is_socket
+local has_only_sockets, poll = native.select.has_only_sockets, native.select.poll
 local let_others_run, sleep = waiting.let_others_run, cosock_select.sleep
 
 local M = {}
@@ -100,6 +101,41 @@ local function report(selection, recvr, sendr, err)
   return readable, writable
 end
 
+--- The table that the program gets for a list of sockets.
+---@param list table
+---@param positions integer[]  of those that are ready, in the order in which they are reported
+local function pick(list, positions)
+  local result = {}
+  for _, position in ipairs(positions) do
+    local socket = list[position]
+    if not result[socket] then
+      result[#result + 1] = socket
+      result[socket] = #result
+    end
+  end
+  return result
+end
+
+--- Looks at lists of sockets of ours alone, without waiting in a task. That is what most programs have,
+--- and it takes none of the care that other objects need.
+---@return table? recvr  nil if it does not do: there are others, or a task has to wait
+---@return table? sendr
+---@return string? error
+local function look(recvt, sendt, seconds)
+  if getmetatable(recvt) or getmetatable(sendt) or not has_only_sockets(recvt, sendt) then
+    return nil
+  end
+  local outside = is_outside()
+  local readers, writers = block(recvt, sendt, not outside and 0 or seconds)
+  if not readers then
+    error("select failed", 0)
+  elseif readers[1] or writers[1] then
+    return pick(recvt, readers), pick(sendt, writers)
+  elseif outside or seconds == 0 then
+    return {}, {}, "timeout"
+  end
+end
+
 --- Waits until one of the objects is ready.
 ---
 --- Objects are sockets, anything with a method `getfd` (and perhaps `dirty`), receiving ends of channels,
@@ -114,19 +150,26 @@ end
 function M.select(recvt, sendt, timeout)
   recvt, sendt = check_list(recvt, 1), check_list(sendt, 2)
   local seconds = check_timeout(timeout)
+  let_others_run()
+  local recvr, sendr, err = look(recvt, sendt, seconds)
+  if recvr then
+    if err then
+      return recvr, sendr, err
+    end
+    return recvr, sendr
+  end
   local selection = selections.new(recvt, sendt)
   if selection.dirty then
     seconds = 0
   end
   local waited = selection.waited
   if in_task() then
-    let_others_run()
     return report(selection, wait.wait(tasks.current(), waited[1], waited[2], seconds))
   elseif is_outside() then
     return report(selection, wait_outside(waited, seconds))
   end
   -- In a coroutine that cannot wait it can still look.
-  local recvr, sendr, err = wait_outside(waited, 0)
+  recvr, sendr, err = wait_outside(waited, 0)
   if err == "timeout" and seconds ~= 0 then
     selection:close()
     tasks.current() -- raises, and says why
