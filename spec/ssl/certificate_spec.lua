@@ -89,9 +89,13 @@ describe("a certificate", function()
       assert.equal(expected, peers.raised(fn))
     end
     raises("bad argument #1 to 'validat' (number expected, got string)", function() certificate:validat("x") end)
-    raises("bad argument #1 to 'validat' (number has no integer representation)", function()
-      certificate:validat(1.5)
-    end)
+    if math.type then
+      raises("bad argument #1 to 'validat' (number has no integer representation)", function()
+        certificate:validat(1.5)
+      end)
+    else
+      assert.is_false(certificate:validat(1.5)) -- cut to 1: long before it became valid
+    end
     raises("bad argument #1 to 'digest' (string expected, got table)", function() certificate:digest({}) end)
     raises("bad argument #1 to 'issued' (SSL:Certificate expected, got number)", function()
       certificate:issued(5)

@@ -153,7 +153,8 @@ describe("closing a connection", function()
     if _VERSION < "Lua 5.4" or jit then
       pending "needs to-be-closed variables"
     end
-    local load_scope = assert((loadstring or load)("local connection <close> = ... coroutine.yield()")) -- luacheck: ignore 113
+    local load_scope = assert(
+      (loadstring or load)("local connection <close> = ... coroutine.yield()")) -- luacheck: ignore 113
     local one, other = tls.pair()
     run.tasks(function()
       local scope = coroutine.wrap(load_scope)

@@ -169,30 +169,6 @@ describe("a peer", function()
     exchange(connection, program, "R", "RENEGOTIATING", true)
   end)
 
-  it("renegotiates while we receive and send", function()
-    local connection, program = connect("-tls1_2 -msg", "grep --line-buffered -v '^x*$'")
-    local is_over = false
-    run.tasks(function()
-      assert.equal("the end", connection:receive())
-      is_over = true
-    end, function()
-      while not is_over do
-        assert(connection:send(("x"):rep(10000) .. "\n")) -- one record, so that openssl's messages begin lines
-      end
-      assert(connection:send("that was all\n"))
-      program:expect "^that was all"
-      connection:close()
-    end, function()
-      for _ = 1, 5 do
-        program:write "r"
-        program:expect "^>>> .*HelloRequest"
-        program:expect "^<<< .*Finished"
-      end
-      program:write "the end"
-    end)
-    program:finish()
-  end)
-
   it("that must not renegotiate is refused", function()
     local connection, program = accept("-tls1_2")
     program:write "R"
