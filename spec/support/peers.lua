@@ -187,8 +187,13 @@ function M.fill(sock)
   return sent
 end
 
---- More bytes than the system's buffers between two sockets ever hold.
-M.too_much = ("0123456789abcdef"):rep(2 ^ 22)
+--- `M.too_much` is more bytes than the system's buffers between two sockets ever hold. They are made when they are
+--- asked for, and not kept: what a spec file has loaded stays in memory until all have run.
+setmetatable(M, {
+  __index = function(_, name)
+    return name == "too_much" and ("0123456789abcdef"):rep(2 ^ 22) or nil
+  end,
+})
 
 --- Starts another program that connects to `port`, reads a line, answers it with "<line> to you" and ends.
 ---
