@@ -22,12 +22,12 @@ impl Context {
     pub(super) fn fetch_ahead(&self) {
         let scheduler = self.runtime.scheduler.borrow();
         if let Some(task) = scheduler.upcoming(LINES_AHEAD) {
-            let found = self.whereabouts(task);
+            let found = self.kept(task);
             fetch(found.thread.cast(), THREAD_SIZE);
             fetch(found.socket.cast(), size_of::<Socket>());
         }
         if let Some(task) = scheduler.upcoming(FRAME_AHEAD) {
-            touch_frame(self.whereabouts(task).thread);
+            touch_frame(self.kept(task).thread);
         }
     }
 }

@@ -21,9 +21,9 @@ use crate::net::timeout::Timeouts;
 use crate::scheduler::{Direction, TaskId};
 
 /// The argument in which Lua passes `began`, in every function that may have to be repeated.
-pub(crate) const BEGAN: i32 = 5;
+const BEGAN: i32 = 5;
 /// The argument in which it passes the progress.
-pub(crate) const PROGRESS: i32 = 6;
+const PROGRESS: i32 = 6;
 
 /// How an attempt went.
 pub(crate) enum Attempt<T> {
@@ -73,7 +73,34 @@ impl Again {
     }
 }
 
+/// Where a call finds what an earlier attempt at the same operation said.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Earlier {
+    /// In its arguments.
+    Arguments,
+    /// Here, unless this is the first attempt.
+    Known(Option<Again>),
+    /// With what is kept for the running task.
+    Kept,
+}
+
 impl Call<'_> {
+    /// When the operation began, if this is not the first attempt at it.
+    pub(crate) fn began(&self) -> Option<f64> {
+        match self.earlier {
+            Some(earlier) => earlier.map(|again| again.began),
+            None => self.maybe_number(BEGAN),
+        }
+    }
+
+    /// How far the earlier attempts got.
+    pub(crate) fn progress(&self) -> usize {
+        match self.earlier {
+            Some(earlier) => earlier.map_or(0, |again| again.progress),
+            None => self.maybe_number(PROGRESS).map_or(0, |progress| progress as usize),
+        }
+    }
+
     /// Tries `operation` once.
     ///
     /// `began` is what the previous attempt at the same operation said, if this is not the first.

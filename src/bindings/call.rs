@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mlua::ffi::{self, lua_State};
 
-use super::attempt::Again;
+use super::attempt::{Again, Earlier};
 use super::context::Context;
 use super::object::{Accepted, Class};
 use super::value::{Raise, Values};
@@ -80,6 +80,8 @@ pub(crate) struct Call<'a> {
     state: *mut lua_State,
     pub(crate) context: &'a Context,
     function: &'static Function,
+    /// What the attempt before this one said, if there was one; `None` if the arguments tell.
+    pub(super) earlier: Option<Option<Again>>,
 }
 
 /// What the closure of a [`Function`] holds: upvalue 1 is a block of Lua's with this in it, upvalue 2
@@ -106,7 +108,7 @@ pub(super) enum Ran {
 pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
     // SAFETY: as the caller vouches. The frame owns nothing when `lua_error` leaves it.
     unsafe {
-        match run(state) {
+        match run(state, Earlier::Arguments) {
             Ran::Returned(count) => count,
             Ran::Again(again) => {
                 ffi::lua_pushnil(state);
@@ -121,12 +123,13 @@ pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
     }
 }
 
-/// Runs the body of the function that is called, and pushes what comes of it.
+/// Runs the body of the function that is called, and pushes what comes of it. What the task has to know
+/// when it goes on is kept for it, unless that goes through arguments.
 ///
 /// # Safety
 /// As [`enter`].
 #[inline(always)]
-pub(super) unsafe fn run(state: *mut lua_State) -> Ran {
+pub(super) unsafe fn run(state: *mut lua_State, earlier: Earlier) -> Ran {
     // SAFETY: upvalue 1 is a binding, and what it points to lives as long as the closure.
     let (context, function) = unsafe {
         let binding = &*ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Binding>();
@@ -146,7 +149,12 @@ pub(super) unsafe fn run(state: *mut lua_State) -> Ran {
             }
         }
     }
-    let call = Call { state, context, function };
+    let earlier = match earlier {
+        Earlier::Arguments => None,
+        Earlier::Known(again) => Some(again),
+        Earlier::Kept => Some(context.take_again()),
+    };
+    let call = Call { state, context, function, earlier };
     // The results are written and read where they are: moving them costs as much as the rest.
     let mut outcome = MaybeUninit::<Result<Values, Raise>>::uninit();
     let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -157,13 +165,15 @@ pub(super) unsafe fn run(state: *mut lua_State) -> Ran {
     unsafe {
         match caught {
             Ok(()) => match outcome.assume_init_mut() {
-                Ok(values) => {
-                    let ran = match values.again() {
-                        Some(again) => Ran::Again(again),
-                        None => Ran::Returned(values.push(state, context)),
-                    };
-                    outcome.assume_init_drop();
-                    ran
+                Ok(Values::Results(results)) => {
+                    // Nothing is left in them that would have to be dropped.
+                    Ran::Returned(Values::push(results, state, context))
+                }
+                &mut Ok(Values::Again(again)) => {
+                    if earlier.is_some() && !again.blocked {
+                        context.keep_again(again);
+                    }
+                    Ran::Again(again)
                 }
                 Err(_) => {
                     if let Err(raise) = outcome.assume_init() {
@@ -219,7 +229,6 @@ impl Call<'_> {
     }
 
     /// How many arguments there are.
-    #[cfg(feature = "tls")]
     pub(crate) fn argument_count(&self) -> c_int {
         // SAFETY: nothing but the arguments is on the stack while a body runs.
         unsafe { ffi::lua_gettop(self.state) }

@@ -2,7 +2,7 @@
 
 use std::net::Shutdown;
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::object::Accepted;
 use super::value::{Raise, Values, failed, one};
@@ -39,7 +39,7 @@ fn listen(call: &Call<'_>) -> Result<Values, Raise> {
 /// `accept(socket, nil, nil, nil, began)`: a client, or `nil, error, exhausted`.
 fn accept(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, class) = call.this()?;
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     Ok(match call.attempt(socket, Direction::Read, began, |socket, _| socket.accept())? {
         Attempt::Done(client) => one((class.client(), client)),

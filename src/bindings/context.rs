@@ -8,6 +8,7 @@ use std::rc::Rc;
 use mlua::ffi::lua_State;
 use rustc_hash::FxHashSet;
 
+use super::attempt::Again;
 use super::call::Call;
 use super::dns::Answer;
 use super::object::Metatables;
@@ -21,8 +22,8 @@ use crate::scheduler::TaskId;
 pub(crate) struct Context {
     pub(crate) runtime: Rc<Runtime>,
     pub(super) metatables: Metatables,
-    /// Where every task's things are, by task id.
-    whereabouts: RefCell<Vec<Whereabouts>>,
+    /// What is kept for every task, by task id.
+    tasks: RefCell<Vec<Kept>>,
     /// The coroutine of the running task that can wait now: its own, or one inside that through which
     /// waits pass outward (see `coroutine`).
     pub(super) active: Cell<*mut lua_State>,
@@ -43,17 +44,22 @@ pub(crate) struct Context {
     pub(super) tls: super::tls::State,
 }
 
-/// Where a task's things are in memory.
+/// What is kept for a task.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whereabouts {
+pub(super) struct Kept {
     /// Its coroutine, which lives as long as the task; null if there is no such task.
     pub(super) thread: *mut lua_State,
     /// The socket that it last waited for: an address, not to be followed.
     pub(super) socket: *const Socket,
+    /// Whether it needs nothing but to be resumed.
+    pub(super) resumable: bool,
+    /// What the operation in which it waits needs to go on.
+    again: Option<Again>,
 }
 
-impl Whereabouts {
-    const NOWHERE: Self = Whereabouts { thread: ptr::null_mut(), socket: ptr::null() };
+impl Kept {
+    const NOTHING: Self =
+        Kept { thread: ptr::null_mut(), socket: ptr::null(), resumable: false, again: None };
 }
 
 /// How large a buffer is kept, in bytes.
@@ -86,7 +92,7 @@ impl Context {
         Context {
             runtime: Rc::new(runtime),
             metatables,
-            whereabouts: RefCell::default(),
+            tasks: RefCell::default(),
             active: Cell::new(ptr::null_mut()),
             linked: RefCell::default(),
             most_linked: Cell::new(super::coroutine::SOME),
@@ -114,33 +120,51 @@ impl Context {
     }
 
     pub(super) fn set_thread(&self, task: TaskId, thread: *mut lua_State) {
-        let mut whereabouts = self.whereabouts.borrow_mut();
-        if whereabouts.len() <= task.0 {
-            whereabouts.resize(task.0 + 1, Whereabouts::NOWHERE);
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() <= task.index() {
+            tasks.resize(task.index() + 1, Kept::NOTHING);
         }
-        whereabouts[task.0] = Whereabouts { thread, ..Whereabouts::NOWHERE };
+        tasks[task.index()] = Kept { thread, ..Kept::NOTHING };
     }
 
     /// Remembers where the socket is that a task waits for.
     pub(super) fn set_socket(&self, task: TaskId, socket: &Socket) {
-        if let Some(whereabouts) = self.whereabouts.borrow_mut().get_mut(task.0) {
-            whereabouts.socket = socket;
+        self.change(task, |kept| kept.socket = socket);
+    }
+
+    /// Notes whether a task needs nothing but to be resumed.
+    pub(super) fn set_resumable(&self, task: TaskId, resumable: bool) {
+        self.change(task, |kept| kept.resumable = resumable);
+    }
+
+    /// Keeps what the running task needs to go on.
+    pub(super) fn keep_again(&self, again: Again) {
+        if let Some(task) = self.runtime.current() {
+            self.change(task, |kept| kept.again = Some(again));
         }
     }
 
-    pub(super) fn whereabouts(&self, task: TaskId) -> Whereabouts {
-        self.whereabouts.borrow().get(task.0).copied().unwrap_or(Whereabouts::NOWHERE)
+    /// What was kept for the running task.
+    pub(super) fn take_again(&self) -> Option<Again> {
+        let task = self.runtime.current()?;
+        self.tasks.borrow_mut().get_mut(task.index())?.again.take()
     }
 
-    /// Says that the loop resumes this task next.
-    pub(super) fn activate(&self, task: TaskId) {
-        self.active.set(self.whereabouts(task).thread);
+    fn change(&self, task: TaskId, change: impl FnOnce(&mut Kept)) {
+        if let Some(kept) = self.tasks.borrow_mut().get_mut(task.index()) {
+            change(kept);
+        }
+    }
+
+    /// What is kept for a task.
+    pub(super) fn kept(&self, task: TaskId) -> Kept {
+        self.tasks.borrow().get(task.index()).copied().unwrap_or(Kept::NOTHING)
     }
 
     /// Gives back the memory that many tasks took, when there are none left. Returns how many there
     /// were at a time.
     pub(super) fn forget_threads(&self) -> usize {
-        self.whereabouts.take().len()
+        self.tasks.take().len()
     }
 
     pub(super) fn set_loop_thread(&self, thread: *mut lua_State) {

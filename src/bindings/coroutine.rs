@@ -189,9 +189,8 @@ unsafe fn resume_as_active(
 ) -> c_int {
     // SAFETY: as the caller vouches; `lua_resume` raises nothing.
     unsafe {
-        #[cfg(feature = "lua51")]
-        if let Some(set_level) = context.and_then(|context| context.set_level) {
-            set_level(state, thread);
+        if let Some(context) = context {
+            context.set_depth(state, thread);
         }
         match context.filter(|context| context.active.get() == state && is_yieldable(state)) {
             Some(context) => {
@@ -202,6 +201,22 @@ unsafe fn resume_as_active(
             }
             None => ffi::lua_resume(thread, state, arguments, results),
         }
+    }
+}
+
+impl Context {
+    /// Tells a coroutine that is about to be resumed how deep it is, where Lua leaves that to the caller.
+    ///
+    /// # Safety
+    /// `thread` must be a suspended coroutine and `state` the running one.
+    #[inline(always)]
+    pub(super) unsafe fn set_depth(&self, state: *mut lua_State, thread: *mut lua_State) {
+        #[cfg(feature = "lua51")]
+        if let Some(set_level) = self.set_level {
+            // SAFETY: as the caller vouches.
+            unsafe { set_level(state, thread) };
+        }
+        let _ = (state, thread);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use socket2::SockAddr;
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::object::Accepted;
 use super::value::{Raise, Slice, Value, Values, failed, one};
@@ -32,7 +32,7 @@ const OUT_OF_MEMORY: &str = "out of memory";
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let data = call.string(2)?;
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.send_datagram(data))?;
     Ok(count(attempt))
@@ -68,7 +68,7 @@ fn receive_from(call: &Call<'_>) -> Result<Values, Raise> {
         return Ok(failed(OUT_OF_MEMORY));
     };
     let socket = &mut *socket.borrow_mut();
-    if socket.descriptor.is_none() && call.is_absent(BEGAN) && socket.family != Family::Unix {
+    if socket.descriptor.is_none() && call.began().is_none() && socket.family != Family::Unix {
         // LuaSocket's text: it asks for the name of an address that nobody has filled in.
         return Ok(failed("ai_family not supported"));
     }
@@ -94,7 +94,7 @@ fn receive_one(
     socket: &mut Socket,
     size: usize,
 ) -> Result<Attempt<(Value, SockAddr)>, Raise> {
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     if size > SCRATCH_SIZE && socket.family == Family::Unix {
         // Only there may a datagram be larger than the scratch buffer.
         let mut room = Vec::new();

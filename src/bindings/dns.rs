@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::value::{Raise, Table, Value, Values, failed, one};
 use crate::net::error::Text;
@@ -34,7 +34,7 @@ fn look_up(
     job: impl FnOnce() -> Answer + Send + 'static,
     values: impl FnOnce(Answer) -> Values,
 ) -> Result<Values, Raise> {
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let patience = Timeouts::default();
     let attempt = match call.pending_lookup(&patience, began)? {
         Some(attempt) => attempt,

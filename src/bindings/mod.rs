@@ -25,6 +25,7 @@ mod task;
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
+mod turn;
 mod udp;
 mod unix;
 mod value;
@@ -105,11 +106,11 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
 
     ignore_sigpipe();
 
-    let mut metatables = Metatables([(std::ptr::null(), 0); Class::ALL.len()]);
+    let mut metatables = Metatables([0; Class::ALL.len()]);
     let mut tables = Vec::new();
     for (&class, entry) in Class::ALL.iter().zip(&mut metatables.0) {
         let table = lua.create_table()?;
-        *entry = (table.to_pointer(), reference(lua, &table)?);
+        *entry = reference(lua, &table)?;
         tables.push((class, table));
     }
     #[cfg(feature = "tls")]

@@ -1,6 +1,6 @@
 //! Socket objects as Lua sees them: userdata whose metatable tells the class.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::os::fd::IntoRawFd;
 use std::ptr;
@@ -144,24 +144,24 @@ pub(crate) const SERIAL: Accepted = Accepted(&[Class::SerialClient], "serial{any
 #[cfg(feature = "tls")]
 pub(crate) const TLS: Accepted = Accepted(&[Class::Tls], "SSL:Connection");
 
-/// A socket object: what the userdata's block holds, until it is collected.
+/// What the userdata of a socket object holds.
+struct Block {
+    /// The context that made it, by which socket objects are told from all other userdata.
+    owner: *const Context,
+    class: Cell<Class>,
+    /// The object, until it is collected.
+    object: Option<SocketObject>,
+}
+
 #[derive(Debug)]
 struct SocketObject {
     socket: RefCell<Socket>,
     runtime: Rc<Runtime>,
 }
 
-/// The metatable of every class: its address, by which an object's class is told, and the
-/// registry's reference to it.
+/// The registry's references to the metatables of all classes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Metatables(pub(super) [(*const c_void, c_int); Class::ALL.len()]);
-
-impl Metatables {
-    fn class_of(&self, metatable: *const c_void) -> Option<Class> {
-        let index = self.0.iter().position(|known| known.0 == metatable)?;
-        Some(Class::ALL[index])
-    }
-}
+pub(super) struct Metatables(pub(super) [c_int; Class::ALL.len()]);
 
 impl Call<'_> {
     /// A socket object of an accepted class, and its class.
@@ -192,18 +192,34 @@ impl Call<'_> {
 
     /// A socket object of any class, and its class.
     pub(crate) fn any_socket(&self, index: c_int) -> Option<(&RefCell<Socket>, Class)> {
-        let (block, metatable) = self.userdata(index)?;
-        let class = self.context.metatables.class_of(metatable)?;
-        // SAFETY: a userdata with one of these metatables was made by `push`, so its block holds an
-        // object, or `None` once it was collected. It stays on the stack, and so alive, for as long as
-        // the call lasts.
-        let object = unsafe { (*block.cast::<Option<SocketObject>>()).as_ref() }?;
-        Some((&object.socket, class))
+        let block = self.socket_block(index)?;
+        Some((&block.object.as_ref()?.socket, block.class.get()))
+    }
+
+    /// The block of a socket object of this context.
+    fn socket_block(&self, index: c_int) -> Option<&Block> {
+        // SAFETY: any index is acceptable. What is no full userdata has no block or no length. One of
+        // this length has room for the address that is read, which nobody but `push` ever puts there: it
+        // is that of the context, a block of its own. What `push` made stays on the stack, and so alive,
+        // for as long as the call lasts.
+        unsafe {
+            let block = ffi::lua_touserdata(self.state(), index).cast::<Block>();
+            if block.is_null()
+                || ffi::lua_rawlen(self.state(), index) as usize != size_of::<Block>()
+                || !ptr::eq(ptr::read(&raw const (*block).owner), self.context)
+            {
+                return None;
+            }
+            Some(&*block)
+        }
     }
 
     /// Changes the class of the object at `index`, which must be a socket object.
     pub(crate) fn set_class(&self, index: c_int, class: Class) {
-        let (_, reference) = self.context.metatables.0[class as usize];
+        if let Some(block) = self.socket_block(index) {
+            block.class.set(class);
+        }
+        let reference = self.context.metatables.0[class as usize];
         // SAFETY: the reference is to a table, and `index` is a userdata; setting a metatable
         // allocates nothing.
         unsafe {
@@ -223,14 +239,15 @@ impl Call<'_> {
 /// # Safety
 /// As `Values::push`.
 pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: Socket) {
-    let (_, reference) = context.metatables.0[class as usize];
-    let object = Some(SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() });
-    const { assert!(align_of::<Option<SocketObject>>() <= 8, "Lua aligns blocks to 8 bytes") };
+    let reference = context.metatables.0[class as usize];
+    let object = SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() };
+    let new = Block { owner: context, class: Cell::new(class), object: Some(object) };
+    const { assert!(align_of::<Block>() <= 8, "Lua aligns blocks to 8 bytes") };
     // SAFETY: the block has room for the object and holds it before the metatable is set; the reference
     // is to a table.
     unsafe {
-        let block = ffi::lua_newuserdata(state, size_of::<Option<SocketObject>>());
-        block.cast::<Option<SocketObject>>().write(object);
+        let block = ffi::lua_newuserdata(state, size_of::<Block>());
+        block.cast::<Block>().write(new);
         ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
         ffi::lua_setmetatable(state, -2);
     }
@@ -242,7 +259,7 @@ pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class
 /// As `Values::push`, and argument 1 must be a socket object.
 pub(super) unsafe fn take_buffer(state: *mut lua_State) -> ReceiveBuffer {
     // SAFETY: argument 1 is a userdata made by `push`.
-    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Option<SocketObject>>()).as_ref() };
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Block>()).object.as_ref() };
     object.map(|object| std::mem::take(&mut object.socket.borrow_mut().buffer)).unwrap_or_default()
 }
 
@@ -252,7 +269,7 @@ pub(super) unsafe fn take_buffer(state: *mut lua_State) -> ReceiveBuffer {
 /// As `Values::push`, and argument 1 must be a socket object.
 pub(super) unsafe fn return_buffer(state: *mut lua_State, context: &Context, buffer: ReceiveBuffer) {
     // SAFETY: argument 1 is a userdata made by `push`.
-    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Option<SocketObject>>()).as_ref() };
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Block>()).object.as_ref() };
     if let Some(object) = object {
         let mut socket = object.socket.borrow_mut();
         socket.buffer = buffer;
@@ -273,8 +290,8 @@ pub(super) unsafe extern "C-unwind" fn collect(state: *mut lua_State) -> c_int {
             && ffi::lua_getmetatable(state, 1) != 0
             && ffi::lua_rawequal(state, -1, ffi::lua_upvalueindex(1)) != 0
         {
-            let block = ffi::lua_touserdata(state, 1).cast::<Option<SocketObject>>();
-            if let Some(object) = (*block).take() {
+            let block = ffi::lua_touserdata(state, 1).cast::<Block>();
+            if let Some(object) = (*block).object.take() {
                 close(&object.runtime, &mut object.socket.borrow_mut());
             }
         }
@@ -291,8 +308,8 @@ pub(super) unsafe extern "C-unwind" fn index(state: *mut lua_State) -> c_int {
     // SAFETY: the upvalue is a table; two values are pushed. `lua_tolstring` is given a string.
     unsafe {
         ffi::lua_pushvalue(state, 2);
-        ffi::lua_rawget(state, ffi::lua_upvalueindex(1));
-        if ffi::lua_type(state, -1) == ffi::LUA_TNIL && ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
+        let found = ffi::lua_rawget(state, ffi::lua_upvalueindex(1));
+        if found == ffi::LUA_TNIL && ffi::lua_type(state, 2) == ffi::LUA_TSTRING {
             let mut length = 0;
             let bytes = ffi::lua_tolstring(state, 2, &mut length);
             if std::slice::from_raw_parts(bytes.cast::<u8>(), length) == b"inner_sock" {

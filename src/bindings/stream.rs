@@ -1,6 +1,8 @@
 //! What all connected byte streams can do: receive, send, and count.
 
-use super::attempt::{Attempt, BEGAN, PROGRESS};
+use std::ffi::c_int;
+
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::object::Accepted;
 use super::value::{Raise, Slice, Value, Values, failed, one};
@@ -8,6 +10,9 @@ use crate::net::buffer::{Found, Pattern};
 use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
+
+/// The argument of `receive` that comes before what is received.
+const PREFIX: c_int = 3;
 
 /// The functions of connected streams.
 pub(super) const fn functions(client: Accepted) -> [Function; 4] {
@@ -22,13 +27,11 @@ pub(super) const fn functions(client: Accepted) -> [Function; 4] {
 /// `receive(socket, pattern, prefix, most, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
-    let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
-    let Some(pattern) = pattern(call, prefix.len())? else {
+    let Some((pattern, prefix)) = pattern(call)? else {
         // The prefix alone is as long as what was asked for.
         return Ok(succeeded(Value::Argument(3)));
     };
-    let prefix = (!prefix.is_empty()).then_some(3);
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
 
     let socket = &mut *socket.borrow_mut();
     let attempt = call.context.runtime.with_scratch(|scratch| {
@@ -67,8 +70,20 @@ pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) 
     Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
 }
 
-/// The pattern in argument 2, with its limit in argument 4; `None` if the prefix is all that is wanted.
-pub(super) fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
+/// The pattern in argument 2, and the argument that is put in front of what is received; `None` if that
+/// is all that is wanted.
+pub(super) fn pattern(call: &Call<'_>) -> Result<Option<(Pattern, Option<c_int>)>, Raise> {
+    if call.argument_count() == 1 {
+        return Ok(Some((Pattern::Line, None)));
+    }
+    let prefix = call.optional_string(PREFIX)?.filter(|prefix| !prefix.is_empty());
+    let pattern = pattern_after(call, prefix.map_or(0, <[u8]>::len))?;
+    Ok(pattern.map(|pattern| (pattern, prefix.map(|_| PREFIX))))
+}
+
+/// The pattern in argument 2, with its limit in argument 4, if so many bytes are there already; `None`
+/// if no more are wanted.
+fn pattern_after(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
     let invalid = || call.argument_error(2, "invalid receive pattern");
     // How much may come at most, as the prefix counts. LuaSocket ignores that argument: only what can be
     // meant as a number counts.
@@ -105,15 +120,15 @@ pub(super) fn pattern(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pa
 fn send(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     let data = call.string(2)?;
-    let range = if call.is_absent(3) && call.is_absent(4) {
+    let range = if call.argument_count() == 2 || call.is_absent(3) && call.is_absent(4) {
         0..data.len()
     } else {
         byte_range(data.len(), call.number_or(3, 1.0)?, call.number_or(4, -1.0)?)
     };
     let first = range.start;
     // From the second attempt on: how many bytes are out already.
-    let mut sent = call.maybe_number(PROGRESS).map_or(0, |sent| sent as usize);
-    let began = call.maybe_number(BEGAN);
+    let mut sent = call.progress();
+    let began = call.began();
     // An empty range may lie anywhere.
     let wanted = data.get(range).unwrap_or_default();
     if wanted.is_empty() {

@@ -4,16 +4,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::call::{Call, Function};
 use super::context::Place;
+use super::turn;
 use super::value::{Raise, Value, Values, nothing, one};
-use crate::net::error;
-use crate::runtime::{Step, deadline_after};
-use crate::scheduler::{AlarmId, Reason, TaskId};
+use crate::runtime::deadline_after;
+use crate::scheduler::{AlarmId, TaskId};
 
 /// Functions about tasks and time.
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("spawn", spawn),
     Function::direct("remove", remove),
-    Function::direct("next", next),
+    Function::direct("next", turn::next),
+    Function::direct("set_resumable", set_resumable),
     Function::direct("leave", leave),
     Function::direct("wake", wake),
     Function::wrapped("park", park),
@@ -26,6 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::wrapped("check_task", |call| call.task().map(|_| nothing())),
     Function::direct("is_socket", |call| Ok(one(call.any_socket(1).is_some()))),
     Function::direct("facts", facts),
+    Function::direct("waits", waits),
     Function::direct("set_alarm", set_alarm),
     Function::direct("cancel_alarm", cancel_alarm),
     Function::direct("next_alarm", next_alarm),
@@ -44,12 +46,12 @@ fn spawn(call: &Call<'_>) -> Result<Values, Raise> {
 }
 
 /// Ids count from 1 in Lua, whose arrays do.
-fn to_lua(task: TaskId) -> usize {
-    task.0 + 1
+pub(super) fn to_lua(task: TaskId) -> usize {
+    task.index() + 1
 }
 
 pub(super) fn task(call: &Call<'_>, index: i32) -> Result<TaskId, Raise> {
-    Ok(TaskId((call.number(index)? as usize).wrapping_sub(1)))
+    Ok(TaskId::new((call.number(index)? as usize).wrapping_sub(1)))
 }
 
 /// `remove(id)`: forgets a task that ended or was cancelled, with all that it waits for.
@@ -61,31 +63,10 @@ fn remove(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(nothing())
 }
 
-/// `next()`: waits for what is to be done next. A task's id, and true if its deadline passed; or
-/// `nil, what`, where what is `"alarm"` (and a third value, its id), `"interrupted"`, `"finished"` (and
-/// how many tasks there were at a time) or `"deadlock"`.
-fn next(call: &Call<'_>) -> Result<Values, Raise> {
-    call.context.set_loop_thread(call.state());
-    let step = call.context.runtime.next_step().map_err(|error| {
-        Raise::Message(format!("waiting for events failed: {}", error::system_error(&error)).into())
-    })?;
-    if step == Step::Finished {
-        let most = call.context.forget_threads();
-        return Ok(one(Value::Nil).and("finished").and(most));
-    }
-    call.context.fetch_ahead();
-    let what = match step {
-        Step::Resume(task, reason) => {
-            call.context.activate(task);
-            let task = one(to_lua(task));
-            return Ok(if reason == Reason::Timeout { task.and(true) } else { task });
-        }
-        Step::Alarm(alarm) => return Ok(one(Value::Nil).and("alarm").and(alarm.0)),
-        Step::Interrupted => "interrupted",
-        Step::Finished => unreachable!("handled above"),
-        Step::Deadlock => "deadlock",
-    };
-    Ok(one(Value::Nil).and(what))
+/// `set_resumable(id, yes)`: whether this task needs nothing but to be resumed.
+fn set_resumable(call: &Call<'_>) -> Result<Values, Raise> {
+    call.context.set_resumable(task(call, 1)?, call.truth(2));
+    Ok(nothing())
 }
 
 /// `leave()`: no task runs any more.
@@ -129,8 +110,7 @@ fn spend(call: &Call<'_>) -> Result<Values, Raise> {
     }))
 }
 
-/// `facts(id)`: seconds to a task's deadline, or nil; seconds since it last began to run, or nil; for
-/// how many sockets it waits to read and to write.
+/// `facts(id)`: seconds to a task's deadline, or nil; seconds since it last began to run, or nil.
 fn facts(call: &Call<'_>) -> Result<Values, Raise> {
     let task = task(call, 1)?;
     let scheduler = call.context.runtime.scheduler.borrow();
@@ -138,8 +118,13 @@ fn facts(call: &Call<'_>) -> Result<Values, Raise> {
     let left = scheduler.deadline(task).map(|deadline| deadline.saturating_duration_since(now).as_secs_f64());
     let since = scheduler.last_run(task).map(|last| now.saturating_duration_since(last).as_secs_f64());
     let optional = |seconds: Option<f64>| seconds.map_or(Value::Nil, Value::Float);
-    let (reads, writes) = scheduler.waits(task);
-    Ok(one(optional(left)).and(optional(since)).and(reads).and(writes))
+    Ok(one(optional(left)).and(optional(since)))
+}
+
+/// `waits(id)`: for how many sockets a task waits to read, and to write.
+fn waits(call: &Call<'_>) -> Result<Values, Raise> {
+    let (reads, writes) = call.context.runtime.scheduler.borrow().waits(task(call, 1)?);
+    Ok(one(reads).and(writes))
 }
 
 /// `set_alarm(seconds)`: the id of an alarm that the loop will report once; nil if the time is too

@@ -2,7 +2,7 @@
 
 use socket2::Type;
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::object::{Accepted, Class, TCP};
 use super::value::{Raise, Values, failed, one};
@@ -38,7 +38,7 @@ fn create(family: Family) -> Result<Values, Raise> {
 fn bind(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, MASTER)?;
     let (host, service) = (call.name(2)?, call.name(3)?);
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     let family = socket.family;
     let query = || local_query(&host, &service, family, Type::STREAM);
@@ -83,7 +83,7 @@ pub(super) fn bind_to_first(
 fn connect(call: &Call<'_>) -> Result<Values, Raise> {
     let (cell, _) = call.socket(1, TCP)?;
     let (host, service) = (call.name(2)?, call.name(3)?);
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *cell.borrow_mut();
     call.set_class(1, Class::TcpClient);
     if began.is_none() {

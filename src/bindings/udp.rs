@@ -2,7 +2,7 @@
 
 use socket2::Type;
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::datagram;
 use super::object::{Accepted, Class, UDP};
@@ -39,7 +39,7 @@ fn create(family: Family) -> Result<Values, Raise> {
 fn set_local_name(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, UNCONNECTED)?;
     let (host, service) = (call.name(2)?, call.name(3)?);
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     let family = socket.family;
     let query = || local_query(&host, &service, family, Type::DGRAM);
@@ -61,7 +61,7 @@ fn set_peer_name(call: &Call<'_>) -> Result<Values, Raise> {
         return Ok(one(1));
     }
     let service = call.name(3)?;
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let family = socket.family;
     let query = || Query {
         host: Some(host.into_owned()),
@@ -93,7 +93,7 @@ fn set_peer_name(call: &Call<'_>) -> Result<Values, Raise> {
 fn send_to(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.socket(1, UNCONNECTED)?;
     let (data, host, port) = (call.string(2)?, call.name(3)?, call.name(4)?);
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     let address = match numeric_address(&host, &port, socket.family) {
         Ok(address) => address,

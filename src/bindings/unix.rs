@@ -2,7 +2,7 @@
 
 use socket2::{SockAddr, Type};
 
-use super::attempt::{Attempt, BEGAN};
+use super::attempt::Attempt;
 use super::call::{Call, Function};
 use super::datagram;
 use super::object::{self, Accepted, Class, UNIX_DATAGRAM, UNIX_STREAM};
@@ -77,7 +77,7 @@ fn bind(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `connect(socket, path, nil, nil, began)`: 1, or `nil, error`; then the socket is closed.
 fn connect_stream(call: &Call<'_>) -> Result<Values, Raise> {
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let (socket, class) = call.socket(1, if began.is_none() { MASTER } else { UNIX_STREAM })?;
     if class != Class::UnixStreamMaster {
         // Another task has connected it while this one waited.
@@ -134,7 +134,7 @@ fn send_to(call: &Call<'_>) -> Result<Values, Raise> {
         Ok(address) => address,
         Err(values) => return Ok(values),
     };
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     let attempt = call
         .attempt(socket, Direction::Write, began, |socket, _| socket.send_datagram_to_path(data, &address))?;

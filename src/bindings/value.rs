@@ -36,7 +36,8 @@ pub(crate) enum Value {
     Number(f64),
     /// A number that is never an integer.
     Float(f64),
-    Text(Cow<'static, str>),
+    Text(&'static str),
+    Composed(Box<str>),
     Bytes(Vec<u8>),
     /// What a codec holds back.
     Held(Held),
@@ -48,6 +49,8 @@ pub(crate) enum Value {
     Headers(Box<PlainHeaders>),
     /// A copy of an argument.
     Argument(c_int),
+    /// Copies of the first arguments, so many. Only results may be these.
+    Arguments(c_int),
     /// The table that an object of TLS, argument 1, keeps.
     #[cfg(feature = "tls")]
     Kept,
@@ -73,44 +76,57 @@ pub(crate) struct Slice {
     pub(crate) prefix: Option<c_int>,
 }
 
-/// The most values that a function returns.
-const MOST: usize = 5;
+/// The most values that a function returns, apart from [`Value::Arguments`].
+const MOST: usize = 3;
 
-/// The results of a function.
-#[derive(Debug, Default)]
-pub(crate) struct Values {
-    list: ArrayVec<Value, MOST>,
-    /// Set if these are not the results but what the next attempt needs.
-    again: Option<Again>,
+/// What a function gives back. Small, as it is moved more than once.
+#[derive(Debug)]
+pub(crate) enum Values {
+    /// Its results.
+    Results(ArrayVec<Value, MOST>),
+    /// What the next attempt needs: the function has to be called again.
+    Again(Again),
 }
 
 impl Values {
     /// Adds a value at the end.
     #[inline(always)]
     pub(crate) fn and(mut self, value: impl Into<Value>) -> Self {
-        self.list.push(value.into());
+        if let Values::Results(list) = &mut self {
+            list.push(value.into());
+        }
         self
     }
 
-    /// What the next attempt needs, if the function has to be called again.
-    #[inline(always)]
-    pub(super) fn again(&self) -> Option<Again> {
-        self.again
-    }
-
-    /// Pushes all values and returns their number.
+    /// Pushes all results, which are gone then, and returns their number.
     ///
     /// # Safety
     /// `state` must be in a call of a C function that `context` belongs to, and nothing of the
     /// context may be borrowed: pushing may run the program's finalizers.
     #[inline(always)]
-    pub(super) unsafe fn push(&mut self, state: *mut lua_State, context: &Context) -> c_int {
-        let count = self.list.len();
-        for value in self.list.drain(..) {
-            // SAFETY: as the caller vouches; there is room for a few values in every C function.
-            unsafe { value.push(state, context) };
+    pub(super) unsafe fn push(
+        results: &mut ArrayVec<Value, MOST>,
+        state: *mut lua_State,
+        context: &Context,
+    ) -> c_int {
+        let length = results.len();
+        let mut count = length as c_int;
+        // SAFETY: every value is taken out once, and from now on the list holds none. The rest as the
+        // caller vouches; there is room for a few values in every C function.
+        unsafe {
+            results.set_len(0);
+            for index in 0..length {
+                match results.as_ptr().add(index).read() {
+                    Value::Nil => ffi::lua_pushnil(state),
+                    Value::Arguments(arguments) => {
+                        (1..=arguments).for_each(|index| ffi::lua_pushvalue(state, index));
+                        count += arguments - 1;
+                    }
+                    value => value.push(state, context),
+                }
+            }
         }
-        count as c_int
+        count
     }
 }
 
@@ -122,7 +138,7 @@ impl Value {
         unsafe {
             match self {
                 Value::Nil => ffi::lua_pushnil(state),
-                Value::Argument(index) => ffi::lua_pushvalue(state, index),
+                Value::Argument(index) | Value::Arguments(index) => ffi::lua_pushvalue(state, index),
                 #[cfg(feature = "tls")]
                 Value::Kept => {
                     ffi::lua_getuservalue(state, 1);
@@ -150,6 +166,7 @@ impl Value {
                 Value::Float(value) => ffi::lua_pushnumber(state, value),
                 Value::Number(value) => push_number(state, value),
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
+                Value::Composed(text) => push_bytes(state, text.as_bytes()),
                 Value::Bytes(bytes) => {
                     push_bytes(state, &bytes);
                     context.return_buffer(bytes);
@@ -250,19 +267,22 @@ impl From<usize> for Value {
 
 impl From<&'static str> for Value {
     fn from(text: &'static str) -> Self {
-        Value::Text(text.into())
+        Value::Text(text)
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text.into())
+        Value::Composed(text.into())
     }
 }
 
 impl From<Cow<'static, str>> for Value {
     fn from(text: Cow<'static, str>) -> Self {
-        Value::Text(text)
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 
@@ -281,13 +301,13 @@ impl From<(Class, Socket)> for Value {
 /// No values.
 #[inline(always)]
 pub(crate) fn nothing() -> Values {
-    Values::default()
+    Values::Results(ArrayVec::new())
 }
 
 /// `nil, nil, began, blocked, progress`, unless the function waits by itself.
 #[inline(always)]
 pub(super) fn repeat(again: Again) -> Values {
-    Values { again: Some(again), ..nothing() }
+    Values::Again(again)
 }
 
 /// One value.

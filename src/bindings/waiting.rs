@@ -36,12 +36,9 @@ mod continued {
 
     use mlua::ffi::{self, lua_State};
 
-    use super::super::attempt::{BEGAN, PROGRESS};
+    use super::super::attempt::Earlier;
     use super::super::call::{Ran, run};
     use super::park;
-
-    /// How many arguments such a function has at most. Behind them comes what the next attempt needs.
-    const ARGUMENTS: c_int = BEGAN - 1;
 
     /// The entry point.
     ///
@@ -49,24 +46,24 @@ mod continued {
     /// As that of [`run`].
     pub(super) unsafe extern "C-unwind" fn enter(state: *mut lua_State) -> c_int {
         // SAFETY: as the caller vouches.
-        unsafe {
-            if ffi::lua_gettop(state) > ARGUMENTS {
-                ffi::lua_settop(state, ARGUMENTS);
-            }
-            attempt(state)
-        }
+        unsafe { attempt(state, Earlier::Known(None)) }
     }
 
-    /// Where Lua goes on when the task is resumed, with whatever it was resumed with on top.
+    /// Where Lua goes on when the task is resumed, with whatever it was resumed with on top of
+    /// `arguments` values.
     ///
     /// # Safety
     /// To be called by Lua only, in place of [`enter`].
     #[cfg(not(feature = "lua52"))]
-    unsafe extern "C-unwind" fn go_on(state: *mut lua_State, _: c_int, _: ffi::lua_KContext) -> c_int {
+    unsafe extern "C-unwind" fn go_on(
+        state: *mut lua_State,
+        _: c_int,
+        arguments: ffi::lua_KContext,
+    ) -> c_int {
         // SAFETY: as the caller vouches.
         unsafe {
-            ffi::lua_settop(state, PROGRESS);
-            attempt(state)
+            ffi::lua_settop(state, arguments as c_int);
+            attempt(state, Earlier::Kept)
         }
     }
 
@@ -76,10 +73,12 @@ mod continued {
     /// To be called by Lua only, in place of [`enter`].
     #[cfg(feature = "lua52")]
     unsafe extern "C-unwind" fn go_on(state: *mut lua_State) -> c_int {
+        let mut arguments = 0;
         // SAFETY: as the caller vouches.
         unsafe {
-            ffi::lua_settop(state, PROGRESS);
-            attempt(state)
+            ffi::lua_getctx(state, &mut arguments);
+            ffi::lua_settop(state, arguments);
+            attempt(state, Earlier::Kept)
         }
     }
 
@@ -88,26 +87,25 @@ mod continued {
     /// # Safety
     /// As that of [`run`].
     #[inline(always)]
-    unsafe fn attempt(state: *mut lua_State) -> c_int {
+    unsafe fn attempt(state: *mut lua_State, mut earlier: Earlier) -> c_int {
         loop {
             // SAFETY: as the caller vouches, there is room for a few values; this frame owns nothing
             // when Lua leaves it by `lua_error`, `lua_yieldk`, or an error in a hook.
             unsafe {
-                let again = match run(state) {
+                let again = match run(state, earlier) {
                     Ran::Returned(count) => return count,
                     Ran::Raised => ffi::lua_error(state),
                     Ran::Again(again) => again,
                 };
-                ffi::lua_settop(state, ARGUMENTS);
-                ffi::lua_pushnumber(state, again.began);
-                ffi::lua_pushinteger(state, again.progress as ffi::lua_Integer);
                 ffi::lua_pushcfunction(state, park);
                 if !again.blocked {
-                    return ffi::lua_yieldk(state, 1, 0, Some(go_on));
+                    let arguments = ffi::lua_gettop(state) - 1;
+                    return ffi::lua_yieldk(state, 1, arguments as _, Some(go_on));
                 }
                 // The program was blocked, perhaps until a signal came: a call gives the interpreter's
                 // hooks their chance.
                 ffi::lua_call(state, 0, 0);
+                earlier = Earlier::Known(Some(again));
             }
         }
     }

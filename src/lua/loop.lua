@@ -7,14 +7,13 @@ local nested = require "cosock.nested"
 local tasks = require "cosock.task"
 local timers = require "cosock.timers"
 local wait = require "cosock.wait"
-local waiting = require "cosock.waiting"
 
 local resume, status = coroutine.resume, coroutine.status
 local close = coroutine.close -- luacheck: ignore 143 (Lua 5.4 and later)
 local scheduler = native.task
-local next_step, leave = scheduler.next, scheduler.leave
+local next_step, leave, set_resumable = scheduler.next, scheduler.leave, scheduler.set_resumable
 local forget = tasks.forget
-local PARK, OUTWARD = waiting.PARK, native.coroutine.outward
+local PARK, OUTWARD = native.park, native.coroutine.outward
 
 local M = {}
 
@@ -62,7 +61,7 @@ end
 ---@return any ...  what the task is to be resumed with
 local function advance_raw(task, record, timed_out)
   task._wait, task._raw = record, true
-  tasks.threads[task._id] = nil
+  set_resumable(task._id, false)
   return record:advance(timed_out)
 end
 
@@ -78,7 +77,7 @@ local function settle(task, ok, first, second, third)
   elseif not ok then
     return fail(task, first)
   elseif first == OUTWARD then
-    tasks.threads[task._id] = nil
+    set_resumable(task._id, false)
     return nested.hold(task, second)
   elseif status(task._thread) == "dead" then
     return forget(task)
@@ -111,7 +110,7 @@ local function step(task, timed_out)
   local innermost = task._innermost
   if innermost then
     task._innermost = nil
-    tasks.threads[task._id] = thread
+    set_resumable(task._id, true)
     return settle(task, nested.resume(innermost, timed_out))
   end
   local results = task._results
@@ -125,7 +124,7 @@ local function step(task, timed_out)
     results = { recvr, sendr, err }
   end
   task._raw, task._results = nil, nil
-  tasks.threads[task._id] = thread
+  set_resumable(task._id, true)
   return settle(task, resume(thread, results[1], results[2], results[3]))
 end
 
@@ -138,17 +137,11 @@ function M.run()
     error("cosock.run was called inside a task: it is running already", 2)
   end
   while true do
-    local id, what, detail = next_step()
+    local id, what, detail, second, third = next_step()
     if id then
-      local thread = tasks.threads[id]
-      if not thread then
-        step(tasks.live[id], what)
-      else
-        local ok, first, second, third = resume(thread, what)
-        if first ~= PARK or not ok then
-          settle(tasks.live[id], ok, first, second, third)
-        end
-      end
+      settle(tasks.live[id], what, detail, second, third)
+    elseif what == "step" or what == "timeout" then
+      step(tasks.live[detail], what == "timeout")
     elseif what == "alarm" then
       timers.fire(detail)
     elseif what == "finished" then
@@ -156,7 +149,7 @@ function M.run()
     elseif what == "deadlock" and not deadlock.resolve() then
       error(deadlock.report(), 2)
     end
-    -- "interrupted": the interpreter's signal hook raises between these instructions.
+    -- "look": the interpreter's signal hook raises between these instructions.
   end
 end
 

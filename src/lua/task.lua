@@ -15,10 +15,6 @@ local M = {}
 ---@type table<integer, cosock.Task>
 M.live = {}
 
---- The coroutines of those tasks that need nothing but to be resumed, by their task's id.
----@type table<integer, thread>
-M.threads = {}
-
 --- The arguments of a task that has none.
 local NOTHING = { n = 0 }
 
@@ -58,7 +54,7 @@ function M.forget(task)
   task._thread = nil
   task._arguments = nil
   task._innermost = nil
-  M.live[id], M.threads[id] = nil, nil
+  M.live[id] = nil
   scheduler.remove(id)
   local wait = task._wait
   if wait then
@@ -151,7 +147,7 @@ end
 function M.take_arguments(task)
   local arguments = task._arguments
   task._arguments = nil
-  M.threads[task._id] = task._thread
+  scheduler.set_resumable(task._id, true)
   return unpack(arguments, 1, arguments.n)
 end
 
@@ -170,7 +166,7 @@ local MANY = 10000
 --- Gives back the memory that tasks took, when there are none left.
 ---@param most integer  how many there were at a time
 function M.compact(most)
-  M.live, M.threads = {}, {}
+  M.live = {}
   if most >= MANY then
     collectgarbage()
     scheduler.trim()
@@ -205,7 +201,8 @@ end
 function M.get_thread_metadata()
   local list = {}
   for id, task in pairs(M.live) do
-    local timeout, since, recvt, sendt = scheduler.facts(id)
+    local timeout, since = scheduler.facts(id)
+    local recvt, sendt = scheduler.waits(id)
     local wait = task._wait
     if wait then
       recvt, sendt = wait:counts()

@@ -2,10 +2,23 @@
 
 #[cfg(doc)]
 use super::Scheduler;
+use super::index::Index;
 
 /// Names a task from [`Scheduler::spawn`] until [`Scheduler::remove`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TaskId(pub usize);
+pub struct TaskId(Index);
+
+impl TaskId {
+    /// The task at the position `index`.
+    pub fn new(index: usize) -> Self {
+        TaskId(Index::new(index))
+    }
+
+    /// The position of this task; reused once the task is gone.
+    pub fn index(self) -> usize {
+        self.0.get()
+    }
+}
 
 /// Names a source of readiness from [`Scheduler::add_source`] until [`Scheduler::remove_source`].
 ///

@@ -13,11 +13,13 @@
 //! 5. A task that was removed never runs again and leaves nothing behind.
 
 mod id;
+mod index;
 mod queue;
 mod timers;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -30,12 +32,13 @@ use timers::{TimerId, Timers};
 #[derive(Debug)]
 struct Task {
     /// Tells this task from earlier ones with the same id.
-    serial: u64,
+    serial: u32,
     status: Status,
     waits: Option<WaitIndex>,
     timer: Option<TimerId>,
     turn: Option<(SourceId, Direction)>,
-    last_run: Option<Instant>,
+    /// When it last began to run: see [`Scheduler::begin_round`].
+    last_run: Option<NonZeroU64>,
 }
 
 #[derive(Debug)]
@@ -64,17 +67,20 @@ enum TimerOwner {
 #[derive(Debug)]
 pub struct Scheduler {
     tasks: Slab<Task>,
-    ready: VecDeque<(TaskId, u64)>,
+    ready: VecDeque<(TaskId, u32)>,
     sources: Slab<Source>,
     waits: Waits,
     timers: Timers<TimerOwner>,
     alarms: Slab<TimerId>,
     due_alarms: VecDeque<AlarmId>,
-    next_serial: u64,
+    next_serial: u32,
     next_generation: u32,
     /// Tasks that may still run before the world is looked at again.
     left_in_round: usize,
-    now: Option<Instant>,
+    /// When the first round began.
+    epoch: Option<Instant>,
+    /// When this one did, in nanoseconds from the epoch, counted from 1.
+    now: Option<NonZeroU64>,
 }
 
 impl Default for Scheduler {
@@ -97,6 +103,7 @@ impl Scheduler {
             next_serial: 0,
             next_generation: 0,
             left_in_round: 0,
+            epoch: None,
             now: None,
         }
     }
@@ -106,8 +113,8 @@ impl Scheduler {
     /// Adds a task, which becomes the last of the ready ones.
     pub fn spawn(&mut self) -> TaskId {
         let serial = self.next_serial;
-        self.next_serial += 1;
-        let id = TaskId(self.tasks.insert(Task {
+        self.next_serial = serial.wrapping_add(1);
+        let id = TaskId::new(self.tasks.insert(Task {
             serial,
             status: Status::Running,
             waits: None,
@@ -121,14 +128,14 @@ impl Scheduler {
 
     /// Removes a task that ended or was cancelled. Unknown ids are ignored.
     pub fn remove(&mut self, task: TaskId) {
-        let Some(entry) = self.tasks.get(task.0) else {
+        let Some(entry) = self.tasks.get(task.index()) else {
             return;
         };
         let awaited = entry.waits.map(|index| self.waits.get(index)).filter(|wait| wait.exclusive);
         let place = entry.turn.or(awaited.map(|wait| (wait.source, wait.direction)));
         self.end_waits(task);
         self.release_turn(task);
-        let removed = self.tasks.remove(task.0);
+        let removed = self.tasks.remove(task.index());
         if let Some(timer) = removed.timer {
             self.timers.remove(timer);
         }
@@ -152,23 +159,24 @@ impl Scheduler {
 
     /// What a task is doing, or `None` if there is no such task.
     pub fn status(&self, task: TaskId) -> Option<Status> {
-        self.tasks.get(task.0).map(|task| task.status)
+        self.tasks.get(task.index()).map(|task| task.status)
     }
 
     /// When a task last began to run, by the clock of [`Scheduler::begin_round`].
     pub fn last_run(&self, task: TaskId) -> Option<Instant> {
-        self.tasks.get(task.0)?.last_run
+        let elapsed = self.tasks.get(task.index())?.last_run?.get() - 1;
+        self.epoch?.checked_add(Duration::from_nanos(elapsed))
     }
 
     /// The deadline of a parked task.
     pub fn deadline(&self, task: TaskId) -> Option<Instant> {
-        self.timers.deadline(self.tasks.get(task.0)?.timer?)
+        self.timers.deadline(self.tasks.get(task.index())?.timer?)
     }
 
     /// For how many sources a task waits in each direction: to read, and to write.
     pub fn waits(&self, task: TaskId) -> (usize, usize) {
         let mut counts = (0, 0);
-        let mut next = self.tasks.get(task.0).and_then(|task| task.waits);
+        let mut next = self.tasks.get(task.index()).and_then(|task| task.waits);
         while let Some(index) = next {
             let wait = self.waits.get(index);
             match wait.direction {
@@ -187,7 +195,8 @@ impl Scheduler {
     /// to look at the world in between.
     pub fn begin_round(&mut self, now: Instant) {
         self.expire(now);
-        self.now = Some(now);
+        let elapsed = now.saturating_duration_since(*self.epoch.get_or_insert(now)).as_nanos();
+        self.now = NonZeroU64::MIN.checked_add(u64::try_from(elapsed).unwrap_or_default());
         self.left_in_round = self.ready.len();
     }
 
@@ -201,7 +210,7 @@ impl Scheduler {
         while self.left_in_round > 0 {
             self.left_in_round -= 1;
             let (id, serial) = self.ready.pop_front()?;
-            let Some(task) = self.tasks.get_mut(id.0).filter(|task| task.serial == serial) else {
+            let Some(task) = self.tasks.get_mut(id.index()).filter(|task| task.serial == serial) else {
                 continue; // removed while it was ready
             };
             if let Status::Ready(reason) = task.status {
@@ -216,7 +225,7 @@ impl Scheduler {
     /// The task at this place of the ready queue, counted from 0, unless it was removed meanwhile.
     pub fn upcoming(&self, place: usize) -> Option<TaskId> {
         let &(id, serial) = self.ready.get(place)?;
-        self.tasks.get(id.0).filter(|task| task.serial == serial).map(|_| id)
+        self.tasks.get(id.index()).filter(|task| task.serial == serial).map(|_| id)
     }
 
     /// Whether nothing here can ever make a task ready again: no task is ready, no deadline and no
@@ -240,7 +249,7 @@ impl Scheduler {
         direction: Direction,
         deadline: Option<Instant>,
     ) {
-        let holds_turn = self.tasks[task.0].turn == Some((source, direction));
+        let holds_turn = self.tasks[task.index()].turn == Some((source, direction));
         self.park(task, deadline);
         let place = if holds_turn { Place::Front } else { Place::Back };
         self.enqueue(task, source, direction, true, place);
@@ -278,7 +287,7 @@ impl Scheduler {
     pub fn park(&mut self, task: TaskId, deadline: Option<Instant>) {
         self.end_waits(task);
         self.release_turn(task);
-        let entry = &mut self.tasks[task.0];
+        let entry = &mut self.tasks[task.index()];
         entry.status = Status::Waiting;
         match (deadline, entry.timer) {
             (Some(deadline), Some(timer)) => self.timers.set(timer, deadline),
@@ -402,7 +411,7 @@ impl Scheduler {
 
     /// Ends the turn of a task whose operation is over.
     pub fn release_turn(&mut self, task: TaskId) {
-        let Some((source, direction)) = self.tasks[task.0].turn.take() else {
+        let Some((source, direction)) = self.tasks[task.index()].turn.take() else {
             return;
         };
         if let Some(entry) = self.source(source) {
@@ -480,9 +489,9 @@ impl Scheduler {
         else {
             return;
         };
-        let first = self.tasks[task.0].waits;
+        let first = self.tasks[task.index()].waits;
         let wait = Wait::new(task, source, direction, exclusive, first);
-        self.tasks[task.0].waits = Some(self.waits.push(entry.queue(direction), place, wait));
+        self.tasks[task.index()].waits = Some(self.waits.push(entry.queue(direction), place, wait));
     }
 
     /// Makes a parked task ready and ends all that it waits for.
@@ -492,13 +501,13 @@ impl Scheduler {
     }
 
     fn make_ready(&mut self, task: TaskId, reason: Reason) {
-        let entry = &mut self.tasks[task.0];
+        let entry = &mut self.tasks[task.index()];
         entry.status = Status::Ready(reason);
         self.ready.push_back((task, entry.serial));
     }
 
     fn end_waits(&mut self, task: TaskId) {
-        let entry = &mut self.tasks[task.0];
+        let entry = &mut self.tasks[task.index()];
         if let Some(timer) = entry.timer {
             self.timers.clear(timer);
         }
@@ -514,7 +523,7 @@ impl Scheduler {
     }
 
     fn give_turn(&mut self, task: TaskId, source: SourceId, direction: Direction) {
-        self.tasks[task.0].turn = Some((source, direction));
+        self.tasks[task.index()].turn = Some((source, direction));
         if let Some(entry) = self.source(source) {
             entry.queue(direction).turn = Some(task);
         }

@@ -5,10 +5,11 @@
 
 use slab::Slab;
 
+use super::index::Index;
 use super::{Direction, SourceId, TaskId};
 
 /// Names a wait from [`Waits::push`] until [`Waits::remove`].
-pub(super) type WaitIndex = usize;
+pub(super) type WaitIndex = Index;
 
 /// One task waiting for one direction of one source.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Wait {
 pub(super) struct Queue {
     head: Option<WaitIndex>,
     tail: Option<WaitIndex>,
-    exclusive: usize,
+    exclusive: u32,
     /// The task that was woken from the head of this line and has not finished its operation:
     /// nobody goes before it.
     pub(super) turn: Option<TaskId>,
@@ -83,7 +84,7 @@ pub(super) enum Place {
 
 impl Waits {
     pub(super) fn get(&self, index: WaitIndex) -> &Wait {
-        &self.nodes[index]
+        &self.nodes[index.get()]
     }
 
     /// Adds a wait to `queue`, which must be that of its source and direction.
@@ -92,14 +93,14 @@ impl Waits {
             Place::Front => (None, queue.head),
             Place::Back => (queue.tail, None),
         };
-        queue.exclusive += usize::from(wait.exclusive);
-        let index = self.nodes.insert(Wait { previous, next, ..wait });
+        queue.exclusive += u32::from(wait.exclusive);
+        let index = Index::new(self.nodes.insert(Wait { previous, next, ..wait }));
         match previous {
-            Some(previous) => self.nodes[previous].next = Some(index),
+            Some(previous) => self.nodes[previous.get()].next = Some(index),
             None => queue.head = Some(index),
         }
         match next {
-            Some(next) => self.nodes[next].previous = Some(index),
+            Some(next) => self.nodes[next.get()].previous = Some(index),
             None => queue.tail = Some(index),
         }
         index
@@ -107,16 +108,16 @@ impl Waits {
 
     /// Takes a wait out of `queue`, which must be the one it was pushed to.
     pub(super) fn remove(&mut self, queue: &mut Queue, index: WaitIndex) -> Wait {
-        let wait = self.nodes.remove(index);
+        let wait = self.nodes.remove(index.get());
         match wait.previous {
-            Some(previous) => self.nodes[previous].next = wait.next,
+            Some(previous) => self.nodes[previous.get()].next = wait.next,
             None => queue.head = wait.next,
         }
         match wait.next {
-            Some(next) => self.nodes[next].previous = wait.previous,
+            Some(next) => self.nodes[next.get()].previous = wait.previous,
             None => queue.tail = wait.previous,
         }
-        queue.exclusive -= usize::from(wait.exclusive);
+        queue.exclusive -= u32::from(wait.exclusive);
         wait
     }
 

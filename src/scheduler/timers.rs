@@ -11,12 +11,14 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use super::index::Index;
+
 /// Stale entries tolerated in the heap before it is rebuilt, beyond one for each timer.
 const STALE_ENTRIES: usize = 64;
 
 /// Names a timer from [`Timers::add`] until [`Timers::remove`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TimerId(usize);
+pub(super) struct TimerId(Index);
 
 /// A set of timers, each with at most one deadline, that belong to owners of type `O`.
 #[derive(Debug)]
@@ -49,34 +51,34 @@ impl<O: Copy> Timers<O> {
 
     /// Adds a timer without a deadline.
     pub(super) fn add(&mut self, owner: O) -> TimerId {
-        TimerId(self.slots.insert(Slot { owner, deadline: None, entry: None }))
+        TimerId(Index::new(self.slots.insert(Slot { owner, deadline: None, entry: None })))
     }
 
     /// Removes a timer, whether or not it has a deadline.
     pub(super) fn remove(&mut self, timer: TimerId) {
-        self.slots.remove(timer.0);
+        self.slots.remove(timer.0.get());
         self.rebuild_if_stale();
     }
 
     /// Sets the deadline of a timer in place of the one it had.
     pub(super) fn set(&mut self, timer: TimerId, deadline: Instant) {
-        let slot = &mut self.slots[timer.0];
+        let slot = &mut self.slots[timer.0.get()];
         slot.deadline = Some(deadline);
         if slot.entry.is_some_and(|entry| entry.at <= deadline) {
             return;
         }
-        self.push(timer.0, deadline);
+        self.push(timer.0.get(), deadline);
         self.rebuild_if_stale();
     }
 
     /// Takes the deadline of a timer away.
     pub(super) fn clear(&mut self, timer: TimerId) {
-        self.slots[timer.0].deadline = None;
+        self.slots[timer.0.get()].deadline = None;
     }
 
     /// The deadline of a timer.
     pub(super) fn deadline(&self, timer: TimerId) -> Option<Instant> {
-        self.slots[timer.0].deadline
+        self.slots[timer.0.get()].deadline
     }
 
     /// The earliest deadline of all.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::bindings::attempt::{Attempt, BEGAN};
+use crate::bindings::attempt::Attempt;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::context::Place;
 use crate::bindings::object::{self, TLS};
@@ -20,7 +20,7 @@ const PATIENCE: f64 = 10.0;
 /// `close(connection, nil, nil, nil, began)`: 1.
 fn close(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     let runtime = &call.context.runtime;
     let Some(tls) = socket.tls.as_ref().filter(|_| call.place() != Place::PlainCoroutine) else {

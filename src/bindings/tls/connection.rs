@@ -3,7 +3,7 @@
 use std::os::fd::{IntoRawFd, RawFd};
 use std::rc::Rc;
 
-use crate::bindings::attempt::{Attempt, BEGAN};
+use crate::bindings::attempt::Attempt;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::common;
 use crate::bindings::object::{Class, TLS};
@@ -83,7 +83,7 @@ fn set_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
 /// `dohandshake(connection, nil, nil, nil, began)`: true, or `false, error`; `nil, error` if it is closed.
 fn shake_hands(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
     let socket = &mut *socket.borrow_mut();
     if socket.tls.is_none() {
         return Ok(failed(CLOSED));

@@ -1,6 +1,6 @@
 //! Receiving and sending.
 
-use crate::bindings::attempt::{Attempt, BEGAN, PROGRESS};
+use crate::bindings::attempt::Attempt;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::object::TLS;
 use crate::bindings::stream::{buffered, byte_range, pattern, succeeded};
@@ -17,13 +17,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// `receive(connection, pattern, prefix, nil, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
-    let prefix = if call.is_absent(3) { &[] } else { call.string(3)? };
-    let Some(pattern) = pattern(call, prefix.len())? else {
+    let Some((pattern, prefix)) = pattern(call)? else {
         // The prefix alone is as long as what was asked for.
         return Ok(succeeded(Value::Argument(3)));
     };
-    let prefix = (!prefix.is_empty()).then_some(3);
-    let began = call.maybe_number(BEGAN);
+    let began = call.began();
 
     let socket = &mut *socket.borrow_mut();
     let runtime = &call.context.runtime;
@@ -60,8 +58,8 @@ fn send(call: &Call<'_>) -> Result<Values, Raise> {
     };
     let first = range.start;
     // From the second attempt on: how many bytes are out already.
-    let mut sent = call.maybe_number(PROGRESS).map_or(0, |sent| sent as usize);
-    let began = call.maybe_number(BEGAN);
+    let mut sent = call.progress();
+    let began = call.began();
     // An empty range may lie anywhere. It is not left out: there may be something left to send.
     let data = data.get(range).unwrap_or_default();
 
