@@ -74,6 +74,10 @@ impl Again {
 }
 
 /// Where a call finds what an earlier attempt at the same operation said.
+#[cfg_attr(
+    any(feature = "lua51", feature = "luajit"),
+    expect(dead_code, reason = "there all operations go on through arguments")
+)]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Earlier {
     /// In its arguments.
