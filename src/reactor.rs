@@ -171,6 +171,11 @@ impl Reactor {
         self.reported.pop()
     }
 
+    /// The keys of at most `count` events that [`Reactor::next_event`] gives next.
+    pub fn upcoming(&self, count: usize) -> impl Iterator<Item = usize> {
+        self.reported.iter().rev().take(count).map(|event| event.key)
+    }
+
     fn registration(&mut self, source: SourceId) -> Option<&mut Registration> {
         self.registrations.get_mut(source.index())?.as_mut().filter(|known| known.source == source)
     }

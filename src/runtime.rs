@@ -14,6 +14,8 @@ use crate::scheduler::{AlarmId, Direction, Reason, Scheduler, SourceId, TaskId};
 
 /// How many operations a task may do without parking before others run.
 const OPERATIONS_IN_A_ROW: u32 = 128;
+/// Of how many events the records are looked at together, before any of them is dealt with.
+const LOOK_AHEAD: usize = 8;
 /// The size of the buffer that all sockets of a state receive through.
 pub const SCRATCH_SIZE: usize = 64 * 1024;
 
@@ -132,7 +134,13 @@ impl Runtime {
         let mut reactor = self.reactor.borrow_mut();
         reactor.wait(limit)?;
         let mut scheduler = self.scheduler.borrow_mut();
+        let mut looked_at: usize = 0;
         while let Some(event) = reactor.next_event() {
+            if looked_at == 0 {
+                scheduler.touch(reactor.upcoming(LOOK_AHEAD));
+                looked_at = LOOK_AHEAD;
+            }
+            looked_at -= 1;
             let Some(source) = scheduler.source_of_key(event.key) else {
                 continue;
             };
