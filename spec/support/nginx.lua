@@ -94,8 +94,9 @@ function M.start()
     nginx.port = free_port()
     write(nginx.folder .. "/nginx.conf", (CONFIGURATION:gsub("FOLDER", nginx.folder):gsub("PORT", nginx.port)))
     -- `timeout` ends it if the specs never do.
-    nginx.pid = tonumber(run(("timeout 120 %s -p %s -c %s/nginx.conf -e %s/errors >/dev/null 2>&1 & echo $!"):format(
-      program(), nginx.folder, nginx.folder, nginx.folder)))
+    nginx.pid = tonumber(run(
+      ("timeout --foreground 120 %s -p %s -c %s/nginx.conf -e %s/errors >/dev/null 2>&1 & echo $!"):format(
+        program(), nginx.folder, nginx.folder, nginx.folder)))
     if answers(nginx) then
       return nginx
     end
