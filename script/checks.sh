@@ -24,6 +24,8 @@ trap 'exit 143' TERM
 
 end_running() {
     local process
+    # Where bash would tell of each that it was ended.
+    exec 2>/dev/null
     for process in "${!name_of[@]}"; do
         kill -- "-$process" 2>/dev/null || true
     done
