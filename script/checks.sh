@@ -1,15 +1,16 @@
 # shellcheck shell=bash
 # Sourced by script/test: runs checks beside each other, and reports them in the order in which they were added.
 #
-# A check is of a kind. Those that compile run one after another, since cargo uses all cores by itself; meanwhile the
-# specs of two interpreters run, which mostly wait.
+# A check is of a kind. Those that compile run one after another, since cargo uses all cores by itself; specs wait a lot,
+# so that two or three interpreters' together keep two cores busy.
 
-declare -A room=([compile]=1 [specs]=2) # how many more may run now, by kind
-order=()                                # the names of all checks
-declare -A kind need command            # of each; `need` is a check that must have passed before it, or nothing
-declare -A state                        # "added", then "running", then "passed", "failed" or "left out"
-declare -A name_of                      # the running ones, by the id of their process
-next=0                                  # the first that is not reported
+places=3                     # how many more checks may run now
+compiling=""                 # the one that compiles, if one does
+order=()                     # the names of all checks
+declare -A kind need command # of each; `need` is a check that must have passed before it, or nothing
+declare -A state             # "added", then "running", then "passed", "failed" or "left out"
+declare -A name_of           # the running ones, by the id of their process
+next=0                       # the first that is not reported
 passed=0
 failed=0
 
@@ -31,8 +32,9 @@ end_running() {
     done
 }
 
-# check KIND NEED NAME COMMAND...: adds one. It counts as one test, passed when the command succeeds; but a function may
-# set `good` and `bad` to the numbers of its tests, and `note`. `set -e` is off in it: chain what may fail.
+# check KIND NEED NAME COMMAND...: adds one, of the kind "compile" or "specs". It counts as one test, passed when the
+# command succeeds; but a function may set `good` and `bad` to the numbers of its tests, and `note`. `set -e` is off in
+# it: chain what may fail.
 check() {
     order+=("$3")
     kind[$3]=$1
@@ -67,8 +69,9 @@ start_some() {
         case ${need[$name]:+${state[${need[$name]}]}} in
         failed | "left out") state[$name]="left out" ;;
         "" | passed)
-            if ((room[${kind[$name]}] > 0)); then
-                room[${kind[$name]}]=$((room[${kind[$name]}] - 1))
+            if ((places > 0)) && [[ -z $compiling || ${kind[$name]} != compile ]]; then
+                if [[ ${kind[$name]} == compile ]]; then compiling=$name; fi
+                places=$((places - 1))
                 state[$name]=running
                 perform "$name" &
                 name_of[$!]=$name
@@ -83,7 +86,8 @@ wait_for_one() {
     wait -n -p process "${!name_of[@]}" || true
     name=${name_of[$process]}
     unset "name_of[$process]"
-    room[${kind[$name]}]=$((room[${kind[$name]}] + 1))
+    places=$((places + 1))
+    if [[ $compiling == "$name" ]]; then compiling=""; fi
     # What it has left running.
     kill -KILL -- "-$process" 2>/dev/null || true
     [[ -e $(result_of "$name") ]] || echo "0 1 0 ended by a signal" >"$(result_of "$name")"
