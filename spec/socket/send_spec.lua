@@ -71,24 +71,24 @@ for place, it in peers.inside_and_outside(it) do
       client:settimeout(0.05)
       local sent, err, last
       local seconds = peers.seconds(function()
-        sent, err, last = client:send(peers.too_much())
+        sent, err, last = client:send(peers.too_much)
       end)
       assert.is_true(seconds >= 0.04)
       assert.same({ nil, "timeout" }, { sent, err })
-      assert.is_true(last > 0 and last < #peers.too_much())
+      assert.is_true(last > 0 and last < #peers.too_much)
       client:close()
-      assert.is_true(peer:receive("*a") == peers.too_much():sub(1, last))
+      assert.is_true(peer:receive("*a") == peers.too_much:sub(1, last))
     end)
 
     it("can go on from there", function()
       local client, peer = peers.pair(socket)
       client:settimeout(0.05)
-      local _, _, last = client:send(peers.too_much())
+      local _, _, last = client:send(peers.too_much)
       local received = assert(peer:receive(last)) -- makes room
-      local all, _, more = client:send(peers.too_much(), last + 1)
+      local all, _, more = client:send(peers.too_much, last + 1)
       assert.is_true((all or more) > last)
       client:close()
-      assert.is_true(received .. peer:receive("*a") == peers.too_much():sub(1, all or more))
+      assert.is_true(received .. peer:receive("*a") == peers.too_much:sub(1, all or more))
     end)
 
     it("with timeout 0 sends what the system takes, be it nothing", function()
@@ -97,12 +97,12 @@ for place, it in peers.inside_and_outside(it) do
       local last, results = 0
       repeat
         local before = last
-        results = pack(client:send(peers.too_much(), before + 1))
+        results = pack(client:send(peers.too_much, before + 1))
         last = results[3]
       until last == before
       assert.same({ n = 3, nil, "timeout", last }, results)
       client:close()
-      assert.is_true(peer:receive("*a") == peers.too_much():sub(1, last))
+      assert.is_true(peer:receive("*a") == peers.too_much:sub(1, last))
     end)
 
     it("ignores further arguments", function()

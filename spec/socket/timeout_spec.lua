@@ -22,7 +22,7 @@ local waits = {
     "send", function()
       local client = peers.pair(socket)
       return client, function()
-        local sent, err = client:send(peers.too_much())
+        local sent, err = client:send(peers.too_much)
         return sent, err
       end
     end, { n = 2, nil, "timeout" },

@@ -172,7 +172,7 @@ function M.udp_pair(socket)
 end
 
 --- Sends through `sock` until the system has taken nothing for a while. It may still take a few bytes later: a
---- spec that needs a `send` to wait for sure sends `M.too_much()`.
+--- spec that needs a `send` to wait for sure sends `M.too_much`.
 ---@return integer count  bytes taken
 function M.fill(sock)
   local block, total = sock:gettimeout()
@@ -187,14 +187,13 @@ function M.fill(sock)
   return sent
 end
 
-local too_much
-
---- More bytes than the system's buffers between two sockets ever hold. Made when first asked for: most specs never ask.
----@return string
-function M.too_much()
-  too_much = too_much or ("0123456789abcdef"):rep(2 ^ 22)
-  return too_much
-end
+--- `M.too_much` is more bytes than the system's buffers between two sockets ever hold. They are made when they are
+--- asked for, and not kept: what a spec file has loaded stays in memory until all have run.
+setmetatable(M, {
+  __index = function(_, name)
+    return name == "too_much" and ("0123456789abcdef"):rep(2 ^ 22) or nil
+  end,
+})
 
 --- Starts another program that connects to `port`, reads a line, answers it with "<line> to you" and ends.
 ---

@@ -170,7 +170,7 @@ describe("ftp and a server that behaves badly", function()
     end
     assert.same({ n = 2, nil, "timeout" }, transfer("get", { sink = ltn12.sink.null() }, 5, do_nothing))
     assert.same({ n = 2, nil, "timeout" }, transfer("put", { source = function()
-      return peers.too_much()
+      return peers.too_much
     end }, 5, do_nothing))
   end)
 

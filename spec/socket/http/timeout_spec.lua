@@ -61,9 +61,9 @@ describe("the time", function()
       it("of each step has a limit: a body that is not received", function()
         http.TIMEOUT = 0.2
         fails_after(0.2, {
-          url = server:url "deaf", method = "PUT", headers = { ["content-length"] = #peers.too_much() },
+          url = server:url "deaf", method = "PUT", headers = { ["content-length"] = #peers.too_much },
           source = function()
-            return peers.too_much()
+            return peers.too_much
           end,
         })
       end)
@@ -134,7 +134,7 @@ describe("the time", function()
 
   it("of a sender that waits for the server to take a body counts for the whole", function()
     fails_after(0.2, {
-      url = server:url "deaf", method = "PUT", source = ltn12.source.string(peers.too_much()), deadline = 0.2,
+      url = server:url "deaf", method = "PUT", source = ltn12.source.string(peers.too_much), deadline = 0.2,
     })
   end)
 end)

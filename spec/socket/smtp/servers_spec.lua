@@ -184,7 +184,7 @@ describe("smtp.send and a server that behaves badly", function()
       rx:receive() -- until the client has given up
     end, {
       source = function()
-        return peers.too_much()
+        return peers.too_much
       end,
     }, tx))
   end)

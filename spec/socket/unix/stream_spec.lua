@@ -248,7 +248,7 @@ for place, it in peers.inside_and_outside(it) do
       server:settimeout(0)
       assert.same({ n = 2, nil, "timeout" }, pack(server:accept()))
       client:settimeout(0.02)
-      local last, err, sent = client:send(peers.too_much())
+      local last, err, sent = client:send(peers.too_much)
       assert.same({ nil, "timeout" }, { last, err })
       assert.is_true(sent > 0)
     end)
