@@ -10,6 +10,9 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 # rustup puts cargo where only a new login shell finds it.
 PATH=$PATH:${HOME:-}/.cargo/bin
 
+# The default compiler by another name, as luarocks gives it, would have cargo build anew whatever asks for the compiler.
+if [[ $(command -v "${CC:-cc}") -ef $(command -v cc) ]]; then unset CC; fi
+
 # Newest first after 5.4, which is the one most people have.
 supported="lua5.4 lua5.5 lua5.3 lua5.2 lua5.1 luajit"
 

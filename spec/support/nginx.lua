@@ -70,12 +70,11 @@ local function free_port()
   return port
 end
 
---- Whether the server answers, waiting until it does. It may have ended, as its port was taken meanwhile.
-local function answers(nginx)
+--- Whether the server listens, waiting until it does. It may have ended, as its port was taken meanwhile: that somebody
+--- answers there would prove nothing, so the server's own word counts, the file that it writes then.
+local function listens(nginx)
   while run(("kill -0 %d 2>/dev/null && echo alive"):format(nginx.pid)) == "alive" do
-    local client = socket.connect("127.0.0.1", nginx.port)
-    if client then
-      client:close()
+    if tonumber(nginx:read "../pid") then
       return true
     end
     os.execute "sleep 0.01"
@@ -94,9 +93,10 @@ function M.start()
     nginx.port = free_port()
     write(nginx.folder .. "/nginx.conf", (CONFIGURATION:gsub("FOLDER", nginx.folder):gsub("PORT", nginx.port)))
     -- `timeout` ends it if the specs never do.
-    nginx.pid = tonumber(run(("timeout 120 %s -p %s -c %s/nginx.conf -e %s/errors >/dev/null 2>&1 & echo $!"):format(
-      program(), nginx.folder, nginx.folder, nginx.folder)))
-    if answers(nginx) then
+    nginx.pid = tonumber(run(
+      ("timeout --foreground 120 %s -p %s -c %s/nginx.conf -e %s/errors >/dev/null 2>&1 & echo $!"):format(
+        program(), nginx.folder, nginx.folder, nginx.folder)))
+    if listens(nginx) then
       return nginx
     end
   end

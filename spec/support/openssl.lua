@@ -22,7 +22,7 @@ local function start(command, filter)
   os.remove(fifo)
   assert(os.execute("mkfifo " .. fifo))
   -- The files are opened in this order, so that the output is there once the input is.
-  local words = ("echo $$; exec >%s 2>&1; %s timeout --kill-after=5 %d %s <%s %s"):format(
+  local words = ("echo $$; exec >%s 2>&1; %s timeout --foreground --kill-after=5 %d %s <%s %s"):format(
     said, filter and "" or "exec", LIFETIME, command, fifo, filter and "| " .. filter or "")
   local process = assert(io.popen("sh -c " .. tls.quote(words)))
   local pid = assert(process:read "*l", "the command did not start")

@@ -10,7 +10,7 @@ local LOOKS = 2000 -- how often `sleeps` looks before it gives up
 local BETWEEN_LOOKS = "sleep 0.01"
 
 -- `exec` keeps the process id that the shell has printed; `timeout` passes the exit status on.
-local COMMAND = [[timeout -s KILL %d sh -c 'echo "$$"; exec "$@"' sh %s 2>&1 </dev/null; echo "
+local COMMAND = [[timeout --foreground -s KILL %d sh -c 'echo "$$"; exec "$@"' sh %s 2>&1 </dev/null; echo "
 ended with $?"]]
 
 local running = {}

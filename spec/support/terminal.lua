@@ -6,7 +6,8 @@ local M = {}
 local LIFETIME = 60 -- seconds after which a pair ends by itself
 
 -- `exec` keeps the process id that the shell has printed; socat writes its log to where it is read from here.
-local COMMAND = "timeout -s KILL %d sh -c 'echo $$; exec socat -d -d pty,raw,echo=0 pty,raw,echo=0' 2>&1 </dev/null"
+local COMMAND =
+  "timeout --foreground -s KILL %d sh -c 'echo $$; exec socat -d -d pty,raw,echo=0 pty,raw,echo=0' 2>&1 </dev/null"
 
 local Pair = {}
 Pair.__index = Pair

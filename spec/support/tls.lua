@@ -109,15 +109,18 @@ local function keep(object)
   return object
 end
 
+local listener
+
 --- Two connected TCP sockets.
 ---@return table client
 ---@return table server
 function M.sockets()
-  local listener = assert(socket.bind("127.0.0.1", 0))
+  -- One for all: the system remembers the port of each that has had connections for a minute, and after thousands of
+  -- them it looks long for a free one.
+  listener = listener or assert(socket.bind("127.0.0.1", 0))
   local address, port = listener:getsockname()
   local client = keep(assert(socket.connect(address, port)))
   local server = keep(assert(listener:accept()))
-  listener:close()
   -- A short message is on its way at once, and not when the one before has been acknowledged.
   client:setoption("tcp-nodelay", true)
   server:setoption("tcp-nodelay", true)
