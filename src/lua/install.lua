@@ -68,7 +68,10 @@ function M.install()
     end
   end
   for name, value in pairs(coroutines) do
-    change(coroutine, name, value)
+    -- No more names than the program expects: tracebacks would find `pcall` in this table, too.
+    if coroutine[name] ~= nil then
+      change(coroutine, name, value)
+    end
   end
   change(globals, "require", waiting_require)
   if setfenv then -- luacheck: ignore 113

@@ -11,8 +11,22 @@ local IS_OLD = setfenv ~= nil -- luacheck: ignore 113
 --- From Lua 5.4 on, `require` tells what the searcher said of a module that it has loaded.
 local TELLS = coroutine.close ~= nil -- luacheck: ignore 143
 
---- What stands for a module meanwhile.
-local function LOADING() end
+--- What stands for a module meanwhile: where the interpreter's own `require` has something for that
+--- (Lua 5.1 and LuaJIT), the same, so that either knows a module that the other has begun.
+local LOADING
+do
+  local name = "cosock.loader"
+  local function probe()
+    LOADING = package.loaded[name]
+  end
+  local former = package.preload[name]
+  package.preload[name] = probe
+  pcall(standard_require, name)
+  package.preload[name], package.loaded[name] = former, nil
+  if LOADING == nil then
+    LOADING = probe
+  end
+end
 
 --- How deep modules may require each other, where a cycle is no error by itself: as deep as the
 --- interpreter's own `require` gets.
@@ -124,9 +138,11 @@ function M.requirer(options, as)
     return loaded[name], extra
   end
 
-  return function(name)
+  return function(...)
+    local name = ...
     if type(name) ~= "string" and type(name) ~= "number" then
-      error(("bad argument #1 to '%s' (string expected, got %s)"):format(as, type(name)), 2)
+      local given = select("#", ...) == 0 and "no value" or type(name)
+      error(("bad argument #1 to '%s' (string expected, got %s)"):format(as, given), 2)
     end
     local module, extra = load(tostring(name))
     if extra == nil or not TELLS then
