@@ -12,8 +12,8 @@ local protected = require "cosock.protected"
 local globals = _G
 local rawequal, rawget, rawset = rawequal, rawget, rawset
 local getmetatable, setmetatable = getmetatable, setmetatable
-local load, loadstring, loadfile = load, loadstring, loadfile -- luacheck: ignore 113
-local setfenv = setfenv -- luacheck: ignore 113
+local load, loadstring, loadfile = load, rawget(_G, "loadstring"), loadfile
+local setfenv = rawget(_G, "setfenv")
 local next, pairs, select, type = next, pairs, select, type
 
 local M = {}

@@ -74,7 +74,7 @@ function M.install()
     end
   end
   change(globals, "require", waiting_require)
-  if setfenv then -- luacheck: ignore 113
+  if rawget(globals, "setfenv") then
     change(globals, "dofile", waiting_dofile)
   end
   if protected.pcall ~= pcall then

@@ -6,7 +6,7 @@ local pcall, standard_require = pcall, _G.require
 
 --- Lua 5.1 and LuaJIT: a module gets its name alone, and to require it again while it is loaded, or after
 --- it raised an error, is an error.
-local IS_OLD = setfenv ~= nil -- luacheck: ignore 113
+local IS_OLD = rawget(_G, "setfenv") ~= nil
 
 --- From Lua 5.4 on, `require` tells what the searcher said of a module that it has loaded.
 local TELLS = coroutine.close ~= nil -- luacheck: ignore 143
