@@ -6,6 +6,7 @@ local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 
 local asyncify = cosock.asyncify
+local fresh = modules.fresh
 
 describe("an asyncified module that waits", function()
   local written
@@ -57,6 +58,67 @@ describe("an asyncified module that waits", function()
       end
     end)
     assert.same({ true, "line 1", "line 2", "line 3" }, got)
+  end)
+
+  it("is loaded once, by whichever of several tasks is the first", function()
+    local name = module [[
+      require("socket").sleep(0.01)
+      times_loaded = (times_loaded or 0) + 1
+      return { require "socket" }
+    ]]
+    local found = {}
+    local function load(by)
+      return function()
+        local value = by(name)
+        found[#found + 1] = value
+      end
+    end
+    local asking = asyncify(module "return function(name) return require(name) end")
+    run.tasks(load(asyncify), load(asyncify), load(asking), load(asking))
+    assert.equal(1, rawget(_G, "times_loaded"))
+    _G.times_loaded = nil
+    for index = 1, 4 do
+      assert.equal(asyncify(name), found[index])
+    end
+  end)
+
+  it("does not keep other tasks waiting once loading it has failed", function()
+    local failing = module [[
+      require("socket").sleep(0.01)
+      attempts = (attempts or 0) + 1
+      error("attempt " .. attempts, 0)
+    ]]
+    local messages = {}
+    local function load()
+      local _, message = cosock.coroutine.pcall(asyncify, failing)
+      messages[#messages + 1] = message
+      asyncify("socket").sleep(0)
+    end
+    run.tasks(load, load, load)
+    _G.attempts = nil
+    assert.equal("attempt 1", messages[1])
+    local is_old = rawget(_G, "setfenv") -- on Lua 5.1 an error in a module is for ever
+    for index = 2, 3 do
+      assert.matches(is_old and "previous error loading module" or "attempt " .. index, messages[index], 1, true)
+    end
+  end)
+
+  it("may be required by one that it requires, in different tasks", function()
+    local names = { fresh(), fresh() }
+    for index = 1, 2 do
+      module(([[
+        require("socket").sleep(0.01)
+        return { pcall(require, "%s") }
+      ]]):format(names[3 - index]), names[index])
+    end
+    local loaded = {}
+    run.tasks(function()
+      loaded[1] = asyncify(names[1])
+    end, function()
+      loaded[2] = asyncify(names[2])
+    end)
+    assert.equal("table", type(loaded[1]))
+    assert.equal("table", type(loaded[2]))
   end)
 
   it("waits in pcall and xpcall", function()

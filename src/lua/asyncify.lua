@@ -84,7 +84,7 @@ local function provide(name)
   return module
 end
 
-local options = { loaded = environments.loaded, call = call, provide = provide, find = loader.find }
+local options = { loaded = environments.loaded, loading = {}, call = call, provide = provide, find = loader.find }
 
 environments.define("require", loader.requirer(options, "require"))
 

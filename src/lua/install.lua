@@ -39,6 +39,7 @@ end
 --- `require` for the whole program. The interpreter's own cannot be waited across.
 local waiting_require = loader.requirer({
   loaded = package.loaded,
+  loading = {},
   call = call,
   provide = function() end,
   find = loader.find,
