@@ -7,6 +7,8 @@ local socket = require "cosock.socket"
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
 describe("a plain coroutine inside a task", function()
   before_each(cosock.reset)
 
@@ -90,6 +92,22 @@ describe("cosock.coroutine", function()
     end
     for _, name in ipairs { "create", "resume", "yield", "wrap", "status", "running" } do
       assert.equal("function", type(co[name]), name)
+    end
+  end)
+
+  it("raises the standard table's errors for wrong arguments", function()
+    for _, name in ipairs { "create", "resume", "wrap", "status", "close" } do
+      if coroutine[name] then
+        local text = ("local table = ... local x = table.%s(select(2, ...)) return x"):format(name)
+        local call = assert((loadstring or load)(text, "=code"))
+        for _, arguments in ipairs { { n = 0 }, { n = 1 }, { n = 1, 5 }, { n = 2, {}, 1 }, { n = 1, "text" } } do
+          if name ~= "close" or arguments.n > 0 then -- from Lua 5.5 on, nothing stands for the running coroutine
+            local _, expected = pcall(call, coroutine, unpack(arguments, 1, arguments.n))
+            local _, message = pcall(call, cosock.coroutine, unpack(arguments, 1, arguments.n))
+            assert.equal(expected, message)
+          end
+        end
+      end
     end
   end)
 
@@ -275,7 +293,6 @@ describe("cosock.coroutine", function()
           return ...
         end
       end
-      local unpack = table.unpack or unpack -- luacheck: ignore 143
       run.task(function()
         local thread = co.create(give(function(...)
           assert.equal(values.n, count(co.yield(...)))

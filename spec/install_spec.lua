@@ -50,10 +50,15 @@ describe("cosock.install", function()
   end)
 
   it("makes the functions of the table coroutine the nesting ones", function()
-    cosock.install()
-    for name, value in pairs(cosock.coroutine) do
-      assert.equal(value, coroutine[name], name)
+    local names = {}
+    for name in pairs(coroutine) do
+      names[#names + 1] = name
     end
+    cosock.install()
+    for _, name in ipairs(names) do
+      assert.equal(cosock.coroutine[name], coroutine[name], name)
+    end
+    assert.is_nil(rawget(coroutine, "pcall"))
     local order = {}
     run.tasks(function()
       local result = coroutine.wrap(function()
@@ -153,6 +158,45 @@ describe("cosock.install", function()
     folder:remove()
     assert.equal(cosock.asyncify "socket", loaded.socket)
     assert.equal(cosock.coroutine.wrap, loaded.wrap)
+  end)
+
+  it("goes on with what plain require has begun, and the other way round", function()
+    local folder, path = files.folder(), package.path
+    folder:write("fails_plainly.lua", "error 'in the body'")
+    folder:write("fails_installed.lua", "error 'in the body'")
+    folder:write("installs.lua", "require('cosock').install() return { pcall(require, 'goes_back') }")
+    folder:write("goes_back.lua", "return { pcall(require, 'installs') }")
+    package.path = folder.path .. "/?.lua;" .. path
+    local plainly = require
+    local function tries(name)
+      local _, first = pcall(plainly, name)
+      cosock.install()
+      local _, second = pcall(require, name)
+      cosock.uninstall()
+      local _, third = pcall(plainly, name)
+      return { first, second, third }
+    end
+    local begun = tries "fails_plainly"
+    cosock.install()
+    local _, message = pcall(require, "fails_installed")
+    cosock.uninstall()
+    local ended = tries "fails_installed"
+    local cycle = require "installs"
+    cosock.uninstall()
+    package.path = path
+    folder:remove()
+    for _, name in ipairs { "fails_plainly", "fails_installed", "installs", "goes_back" } do
+      package.loaded[name] = nil
+    end
+    assert.matches("in the body", begun[1], 1, true)
+    assert.matches("in the body", message, 1, true)
+    -- On Lua 5.1 an error in a module is for ever, and a cycle is an error.
+    local is_old = setfenv ~= nil -- luacheck: ignore 113
+    for _, text in ipairs { begun[2], begun[3], ended[1], ended[2], ended[3] } do
+      assert.matches(is_old and "loop or previous error loading module" or "in the body", text, 1, true)
+    end
+    assert.equal(true, cycle[1])
+    assert.equal(not is_old, cycle[2][1] and type(cycle[2][2]) == "table")
   end)
 
   if rawget(_G, "module") then

@@ -144,6 +144,12 @@ local scenarios = {
     selects(names, record, "dirty with others", library, { plain, dirty }, { silent }, 30)
     selects(names, record, "dirty is not asked to send", library, nil, { dirty }, 30)
     selects(names, record, "to send", library, nil, { plain, silent }, 30)
+    selects(names, record, "the same in both lists", library, { plain }, { plain }, 30)
+    selects(names, record, "the same in both lists, dirty", library, { dirty }, { dirty }, 30)
+    local filled_and_dirty = wrapper(full, true)
+    names[filled_and_dirty] = "filled and dirty"
+    selects(names, record, "its descriptor once more", library, { filled_and_dirty, plain, full }, nil, 30)
+    selects(names, record, "its descriptor before", library, { full, plain, filled_and_dirty }, { plain }, 30)
     local textual = { getfd = function() return ("%d"):format(full:getfd()) end }
     names[textual] = "textual"
     selects(names, record, "a string for the descriptor", library, { textual }, nil, 30)

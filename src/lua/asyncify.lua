@@ -11,7 +11,7 @@ local replacements = require "cosock.replacements"
 
 local getinfo, getupvalue = debug.getinfo, debug.getupvalue
 local upvaluejoin = debug.upvaluejoin -- luacheck: ignore 143
-local getfenv, setfenv = getfenv, setfenv -- luacheck: ignore 113
+local getfenv, setfenv = rawget(_G, "getfenv"), rawget(_G, "setfenv")
 local standard_require = _G.require
 
 local environment = environments.environment
@@ -84,11 +84,11 @@ local function provide(name)
   return module
 end
 
-local options = { loaded = environments.loaded, call = call, provide = provide, find = loader.find }
+local options = { loaded = environments.loaded, loading = {}, call = call, provide = provide, find = loader.find }
 
 environments.define("require", loader.requirer(options, "require"))
 
-if environment.module then
+if rawget(_G, "module") then
   environments.define("module", modules.module)
   rawset(environment.package, "seeall", modules.seeall)
 end

@@ -60,6 +60,9 @@ if running then
   M.running = running
 
   function M.status(thread)
+    if type(thread) ~= "thread" then
+      error("bad argument #1 to 'status' (coroutine expected)", 2)
+    end
     local status = nested.status(thread)
     return thread == running() and "running" or status
   end

@@ -12,9 +12,9 @@ local protected = require "cosock.protected"
 local globals = _G
 local rawequal, rawget, rawset = rawequal, rawget, rawset
 local getmetatable, setmetatable = getmetatable, setmetatable
-local load, loadstring, loadfile = load, loadstring, loadfile -- luacheck: ignore 113
-local setfenv = setfenv -- luacheck: ignore 113
-local select = select
+local load, loadstring, loadfile = load, rawget(_G, "loadstring"), loadfile
+local setfenv = rawget(_G, "setfenv")
+local next, pairs, select, type = next, pairs, select, type
 
 local M = {}
 
@@ -26,6 +26,9 @@ local ours = setmetatable({}, { __mode = "k" })
 ---@type table<string, any>
 local environment = setmetatable({}, {
   __index = globals,
+  __pairs = function(self)
+    return self.next, self, nil
+  end,
   __newindex = function(self, name, value)
     if value ~= nil and ours[value] then
       rawset(self, name, value)
@@ -91,6 +94,51 @@ M.define("setmetatable", function(table, metatable)
   end
   return setmetatable(table, metatable)
 end)
+
+--- As `next` for all global variables that a module sees: the program's, with those of this environment
+--- in their place, and then those that are in it alone.
+local function next_global(name)
+  if name == nil or rawget(globals, name) ~= nil or rawget(environment, name) == nil then
+    name = next(globals, name)
+    if name ~= nil then
+      return name, environment[name]
+    end
+  end
+  local value
+  repeat
+    name, value = next(environment, name)
+  until name == nil or rawget(globals, name) == nil
+  return name, value
+end
+
+--- Raises what the interpreter raises for a first argument that is no table.
+local function check_table(as, ...)
+  if type((...)) ~= "table" then
+    local given = select("#", ...) == 0 and "no value" or type((...))
+    error(("bad argument #1 to '%s' (table expected, got %s)"):format(as, given), 3)
+  end
+end
+
+M.define("next", function(...)
+  local table, name = ...
+  if rawequal(table, environment) then
+    return next_global(name)
+  end
+  check_table("next", ...)
+  return next(table, name)
+end)
+
+-- From Lua 5.2 on there is a metamethod.
+if setfenv then
+  M.define("pairs", function(...)
+    local table = ...
+    if rawequal(table, environment) then
+      return environment.next, table, nil
+    end
+    check_table("pairs", ...)
+    return pairs(table)
+  end)
+end
 
 -- Code that a module loads itself.
 

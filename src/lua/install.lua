@@ -39,6 +39,7 @@ end
 --- `require` for the whole program. The interpreter's own cannot be waited across.
 local waiting_require = loader.requirer({
   loaded = package.loaded,
+  loading = {},
   call = call,
   provide = function() end,
   find = loader.find,
@@ -68,10 +69,13 @@ function M.install()
     end
   end
   for name, value in pairs(coroutines) do
-    change(coroutine, name, value)
+    -- No more names than the program expects: tracebacks would find `pcall` in this table, too.
+    if coroutine[name] ~= nil then
+      change(coroutine, name, value)
+    end
   end
   change(globals, "require", waiting_require)
-  if setfenv then -- luacheck: ignore 113
+  if rawget(globals, "setfenv") then
     change(globals, "dofile", waiting_dofile)
   end
   if protected.pcall ~= pcall then

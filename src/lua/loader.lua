@@ -1,22 +1,50 @@
 --- `require` written in Lua: what a module does while it is loaded may wait, and it may be given another
 --- environment.
 
-local getinfo = debug.getinfo
+local require, native = ...
+
+local select_module = require "cosock.socket.select"
+local tasks = require "cosock.task"
+
+local getinfo, getlocal = debug.getinfo, debug.getlocal
 local pcall, standard_require = pcall, _G.require
+local running, status = coroutine.running, coroutine.status
+local in_task = native.task.in_task
 
 --- Lua 5.1 and LuaJIT: a module gets its name alone, and to require it again while it is loaded, or after
 --- it raised an error, is an error.
-local IS_OLD = setfenv ~= nil -- luacheck: ignore 113
+local IS_OLD = rawget(_G, "setfenv") ~= nil
 
 --- From Lua 5.4 on, `require` tells what the searcher said of a module that it has loaded.
 local TELLS = coroutine.close ~= nil -- luacheck: ignore 143
 
---- What stands for a module meanwhile.
-local function LOADING() end
+--- What stands for a module meanwhile: where the interpreter's own `require` has something for that
+--- (Lua 5.1 and LuaJIT), the same, so that either knows a module that the other has begun.
+local LOADING
+do
+  local name = "cosock.loader"
+  local function probe()
+    LOADING = package.loaded[name]
+  end
+  local former = package.preload[name]
+  package.preload[name] = probe
+  pcall(standard_require, name)
+  package.preload[name], package.loaded[name] = former, nil
+  if LOADING == nil then
+    LOADING = probe
+  end
+end
 
 --- How deep modules may require each other, where a cycle is no error by itself: as deep as the
 --- interpreter's own `require` gets.
 local DEEPEST = 190
+
+--- Seconds between two looks at a module that another task loads. Nothing tells when that ended with an error.
+local PAUSE = 0.001
+
+--- The task that each task waits for, because it loads a module.
+---@type table<cosock.Task, cosock.Task>
+local waits_for = setmetatable({}, { __mode = "kv" })
 
 local M = {}
 
@@ -54,9 +82,61 @@ local function calls_of(fn)
   return count
 end
 
+--- A module that a task loads.
+---@class (exact) cosock.Loading
+---@field task cosock.Task?  nil once it was collected
+---@field thread thread?  the coroutine in which it does so, likewise
+---@field load function  what it calls for that, with the module's name
+
+local Loading = { __mode = "v" }
+
+--- Whether another task is about to load a module.
+---@param loading cosock.Loading?
+---@param name string
+local function is_under_way(loading, name)
+  local thread = loading and loading.task and loading.task:is_alive() and loading.thread
+  if not thread or status(thread) == "dead" then
+    return false
+  end
+  local level = 0
+  local info = getinfo(thread, level, "f")
+  while info do
+    if info.func == loading.load and select(2, getlocal(thread, level, 1)) == name then
+      return true
+    end
+    level = level + 1
+    info = getinfo(thread, level, "f")
+  end
+  return false
+end
+
+--- Whether a task waits for another one, perhaps by way of more.
+local function depends(one, other)
+  while one and one ~= other do
+    one = waits_for[one]
+  end
+  return one ~= nil
+end
+
+--- Waits until no other task loads a module, unless that waits for this one.
+---@param all table<string, cosock.Loading>
+---@param name string
+local function await(all, name)
+  if not all[name] or not in_task() then
+    return
+  end
+  local own = tasks.current()
+  while is_under_way(all[name], name) and not depends(all[name].task, own) do
+    waits_for[own] = all[name].task
+    select_module.sleep(PAUSE)
+  end
+  waits_for[own] = nil
+end
+
 --- How modules are loaded.
 ---@class cosock.Loader
 ---@field loaded table<string, any>  what is loaded, as `package.loaded`
+---@field loading table<string, cosock.Loading>  what tasks load
 ---@field call fun(loader: function, name: string, extra: any): any  calls the function that loads a module
 ---@field provide fun(name: string): any  a module that need not be searched for, or nil
 ---@field find fun(name: string): function?, any  as `M.find`
@@ -66,12 +146,15 @@ end
 ---@param as string  its name in errors
 ---@return fun(name: string): any, any
 function M.requirer(options, as)
-  local loaded = options.loaded
+  local loaded, loading = options.loaded, options.loading
   --- How many times the loading of each module has begun and not ended.
   local depths = {}
 
   --- Notes that the loading of a module begins. Raises if that can never end.
   local function begin(name, load)
+    if in_task() then
+      loading[name] = setmetatable({ task = tasks.current(), thread = running(), load = load }, Loading)
+    end
     if IS_OLD then
       loaded[name] = LOADING
       return
@@ -87,6 +170,7 @@ function M.requirer(options, as)
   end
 
   local function load(name)
+    await(loading, name)
     local module = loaded[name]
     if module == LOADING then
       error(("loop or previous error loading module '%s'"):format(name), 3)
@@ -115,7 +199,7 @@ function M.requirer(options, as)
     else
       result = options.call(loader, name, extra)
     end
-    depths[name] = nil
+    depths[name], loading[name] = nil, nil
     if result ~= nil then
       loaded[name] = result
     elseif loaded[name] == nil or loaded[name] == LOADING then
@@ -124,9 +208,11 @@ function M.requirer(options, as)
     return loaded[name], extra
   end
 
-  return function(name)
+  return function(...)
+    local name = ...
     if type(name) ~= "string" and type(name) ~= "number" then
-      error(("bad argument #1 to '%s' (string expected, got %s)"):format(as, type(name)), 2)
+      local given = select("#", ...) == 0 and "no value" or type(name)
+      error(("bad argument #1 to '%s' (string expected, got %s)"):format(as, given), 2)
     end
     local module, extra = load(tostring(name))
     if extra == nil or not TELLS then

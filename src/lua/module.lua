@@ -6,7 +6,7 @@ local require = ...
 local environment = require "cosock.environment"
 
 local getinfo, getupvalue, setupvalue = debug.getinfo, debug.getupvalue, debug.setupvalue
-local setfenv = setfenv -- luacheck: ignore 113
+local setfenv = rawget(_G, "setfenv")
 
 --- The table at a dotted name among the global variables, made if there is none. These tables are the
 --- environment's own: nobody else shall find a module in them.

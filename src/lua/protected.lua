@@ -27,6 +27,10 @@ local running = coroutine.running
 local resume = native.coroutine.resume
 local in_task = native.task.in_task
 
+--- The functions written in C that may yield. What others raise has to reach the interpreter's own call: it names no
+--- place of ours then.
+local WAITING = { [yield] = true, [resume] = true }
+
 --- How often the handler of an `xpcall` may fail before that is the error.
 local HANDLER_FAILURES = 100
 
@@ -56,11 +60,13 @@ local function can_wait(fn)
   return in_task() and tasks.is_callable(fn)
 end
 
---- A coroutine that runs `fn` on behalf of this one.
+--- A coroutine that runs `fn` on behalf of this one; nil if `fn` cannot wait.
 local function enter(fn)
   local made, thread = standard_pcall(create, fn)
   if not made then
-    -- A C function, or an object that can be called.
+    if type(fn) == "function" and not WAITING[fn] then
+      return nil
+    end
     thread = create(function(...)
       return fn(...)
     end)
@@ -72,6 +78,9 @@ end
 
 local function call(fn, ...)
   local thread = enter(fn)
+  if not thread then
+    return standard_pcall(fn, ...)
+  end
   return finish(thread, resume(thread, ...))
 end
 
@@ -116,6 +125,9 @@ function M.xpcall(fn, handler)
     return standard_xpcall(fn, handler)
   end
   local thread = enter(fn)
+  if not thread then
+    return standard_xpcall(fn, handler)
+  end
   return settle(thread, handler, finish(thread, resume(thread)))
 end
 

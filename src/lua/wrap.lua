@@ -6,10 +6,10 @@ local create = coroutine.create
 local finish, resume = native.coroutine.finish, native.coroutine.resume
 
 --- As `coroutine.wrap`.
----@param fn function
+---@param ... function
 ---@return function
-return function(fn)
-  local made, thread = pcall(create, fn)
+return function(...)
+  local made, thread = pcall(create, ...)
   if not made then
     error((thread:gsub("'[%w?]+'", "'wrap'", 1)), 2)
   end

@@ -13,7 +13,7 @@ local RECEIVE, SEND = 1, 2
 ---@field waited table[]  what to wait for: two lists for `cosock.wait`
 ---@field dirty table<any, true>?  objects that have something to receive in a buffer of their own
 ---@field package objects table[]  the objects of the program that can be ready
----@field package substitutes table<any, table>  what is waited for in place of an object that is no socket of ours
+---@field package substitutes table<any, table>[]  what is waited for in place of an object that is no socket of ours
 ---@field package numbers table<any, number>  the descriptor's number of each such object
 ---@field package owners table<number, any>?  if there are such, for each number the object found last
 ---@field package duplicates table[]  sockets to be closed in the end
@@ -26,7 +26,7 @@ function Selection:add(list, object, waited)
   objects[#objects + 1] = object
   waits[#waits + 1] = waited
   if waited ~= object then
-    self.substitutes[object] = waited
+    self.substitutes[list][object] = waited
   end
 end
 
@@ -97,9 +97,14 @@ function Selection:find_owners()
   end
 end
 
+--- Whether an object that is ready has something to receive in a buffer.
+function Selection:is_dirty(object)
+  return self.dirty and self.dirty[object] or is_socket(object) and object:dirty()
+end
+
 --- Makes the table that the program gets for a list: `[k] = object` and `[object] = k`. First come
 --- those that have data in a buffer, in the program's order, then the others by their descriptors'
---- numbers, then those without.
+--- numbers, then those without. The system is not asked about the descriptors of the first.
 ---@param list integer
 ---@param ready table[]?  of what was waited for
 ---@return table
@@ -108,23 +113,31 @@ function Selection:report(list, ready)
   for _, waited in ipairs(ready or {}) do
     is_ready[waited] = true
   end
-  local result, others, numbers, rest = {}, {}, {}, {}
+  local result, has_data, others, numbers, rest = {}, {}, {}, {}, {}
   local function add(object)
     if not result[object] then
       result[#result + 1] = object
       result[object] = #result
     end
   end
+  local function is_candidate(object)
+    return is_ready[self.substitutes[list][object] or object]
+      or list == RECEIVE and self.dirty and self.dirty[object]
+  end
+  if list == RECEIVE then
+    for _, object in ipairs(self.objects[list]) do
+      if is_candidate(object) and self:is_dirty(object) then
+        add(object)
+        has_data[self:number(object)] = true
+      end
+    end
+  end
   for _, object in ipairs(self.objects[list]) do
-    if list == RECEIVE and self.dirty and self.dirty[object] then
-      add(object)
-    elseif is_ready[self.substitutes[object] or object] then
+    if is_candidate(object) then
       local number = self:number(object)
       if not number then
         rest[#rest + 1] = object
-      elseif list == RECEIVE and is_socket(object) and object:dirty() then
-        add(object)
-      else
+      elseif not has_data[number] then
         object = self.owners and self.owners[number] or object
         if not numbers[object] then
           others[#others + 1] = object
@@ -162,7 +175,7 @@ function M.new(recvt, sendt)
   local self = setmetatable({
     objects = { {}, {} },
     waited = { {}, {} },
-    substitutes = {},
+    substitutes = { {}, {} },
     numbers = {},
     duplicates = {},
   }, Selection)
