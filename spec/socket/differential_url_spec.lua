@@ -103,7 +103,7 @@ describe("as with LuaSocket, socket.url", function()
     for _ = 1, 4000 do
       twins:same("parse_path", text(generator, 12))
       local segments = {}
-      for index = 1, generator:below(4) do
+      for index = 1, generator:number(4) - 1 do
         segments[index] = text(generator, 3)
       end
       segments.is_absolute = generator:coin() and 1 or nil
