@@ -392,7 +392,9 @@ impl Call<'_> {
                 Some(name) => (name.into(), is_method),
                 // The call replaced its caller, as in `return client:send(data)`. What takes an object there is as
                 // good as always called as its method.
-                None => (self.function.name.into(), self.userdata(1).is_some() && self.is_tail_call(&mut record)),
+                None => {
+                    (self.function.name.into(), self.userdata(1).is_some() && self.is_tail_call(&mut record))
+                }
             }
         }
     }
