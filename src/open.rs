@@ -38,6 +38,7 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.closing", include_str!("lua/socket/closing.lua")),
     ("cosock.socket.dns", include_str!("lua/socket/dns.lua")),
     ("cosock.socket.exception", include_str!("lua/socket/exception.lua")),
+    ("cosock.socket.exhaustion", include_str!("lua/socket/exhaustion.lua")),
     ("cosock.socket.ftp", include_str!("lua/socket/ftp.lua")),
     ("cosock.socket.ftp.data", include_str!("lua/socket/ftp/data.lua")),
     ("cosock.socket.ftp.session", include_str!("lua/socket/ftp/session.lua")),

@@ -95,6 +95,7 @@ describe("cosock.socket.http", function()
 
     it("is the method as it is given", function()
       assert.matches("^purge /echo ", sent { method = "purge" })
+      assert.matches("^GET /echo ", sent { method = "" })
     end)
 
     it("is the whole of what follows the host", function()

@@ -1,38 +1,15 @@
+-- require "cosock.socket.smtp": its fields, and sending a mail.
+
 local FakeSocket = require "spec.support.fake_socket"
 local ltn12 = require "cosock.ltn12"
+local mails = require "spec.support.mails"
 local peers = require "spec.support.peers"
 local smtp = require "cosock.socket.smtp"
 local socket = require "cosock.socket"
 
 local pack, raised = peers.pack, peers.raised
-
 local unpack = table.unpack or unpack -- luacheck: ignore 143
-
-local GREETING = "220 hi\r\n250-mail.example.org\r\n250-AUTH LOGIN PLAIN\r\n250 HELP\r\n"
-local DELIVERY = "250 sender\r\n250 recipient\r\n354 go on\r\n250 taken\r\n221 bye\r\n"
-
---- A mail, with the fields that are given in place of the usual ones.
-local function mail(fields)
-  local made = { from = "<ann@example.org>", rcpt = "<bob@example.org>", source = ltn12.source.string "hello\r\n" }
-  for name, value in pairs(fields or {}) do
-    made[name] = value
-  end
-  return made
-end
-
---- What is sent to a server that replies with `input`, and what `send` returns.
-local function exchange(input, fields)
-  local fake = FakeSocket.new { input = input }
-  fields = mail(fields)
-  fields.create = fake.create
-  local results = pack(smtp.send(fields))
-  assert.is_false(fake.is_open)
-  local sent = {}
-  for _, line in ipairs(fake.log) do
-    sent[#sent + 1] = line:match '^send "(.*)"$'
-  end
-  return sent, results, fake
-end
+local exchange, GREETING, DELIVERY, mail = mails.exchange, mails.GREETING, mails.DELIVERY, mails.mail
 
 describe("cosock.socket.smtp", function()
   it("is also socket.smtp", function()
@@ -115,70 +92,6 @@ describe("smtp.send", function()
         bytes[index] = message:sub(index, index)
       end
       assert.equal(whole, arriving(bytes))
-    end)
-  end)
-
-  describe("authenticates", function()
-    local function offering(lines)
-      return "220 hi\r\n250-x\r\n" .. lines
-    end
-
-    local login = { [[AUTH LOGIN\r\n]], [[YW5u\r\n]], [[c2VjcmV0\r\n]] }
-    local plain = { [[AUTH PLAIN AGFubgBzZWNyZXQ=\r\n]] }
-
-    local function used(extensions)
-      local replies = extensions:find "LOGIN" and "334 u\r\n334 p\r\n" or ""
-      local sent, results = exchange(offering(extensions) .. replies .. "235 in\r\n" .. DELIVERY,
-        { user = "ann", password = "secret" })
-      assert.same({ n = 1, 1 }, results)
-      return { unpack(sent, 2, #sent - 6) }
-    end
-
-    it("by LOGIN if the server offers it", function()
-      assert.same(login, used "250 AUTH LOGIN\r\n")
-      assert.same(login, used "250-AUTH PLAIN LOGIN\r\n250 HELP\r\n")
-      assert.same(login, used "250 AUTH=LOGIN PLAIN\r\n")
-    end)
-
-    it("else by PLAIN", function()
-      assert.same(plain, used "250 AUTH PLAIN\r\n")
-      assert.same(plain, used "250-AUTH=PLAIN\r\n250 HELP\r\n")
-      assert.same(plain, used "250 auth plain\r\n")
-      assert.same(plain, used "250 AUTH CRAM-MD5 PLAIN XLOGOUT\r\n")
-    end)
-
-    it("by nothing else", function()
-      for _, extensions in ipairs {
-        "250 HELP\r\n", "250 AUTH CRAM-MD5\r\n", "250 AUTH XLOGIN PLAINER\r\n", "250-AUTH\r\n250 PLAIN\r\n",
-        "250 my AUTH PLAIN\r\n",
-      } do
-        local sent, results = exchange(offering(extensions), { user = "ann", password = "secret" })
-        assert.same({ n = 2, nil, "authentication not supported" }, results)
-        assert.equal(1, #sent)
-      end
-    end)
-
-    it("only with both a user and a password", function()
-      for _, fields in ipairs { { user = "ann" }, { password = "secret" } } do
-        local sent, results = exchange(GREETING .. DELIVERY, fields)
-        assert.same({ n = 1, 1 }, results)
-        assert.equal(7, #sent)
-      end
-    end)
-
-    it("in lines that are never broken, whatever the user and the password", function()
-      local long = ("x"):rep(200)
-      local sent = exchange(GREETING .. "334 u\r\n334 p\r\n235 in\r\n" .. DELIVERY, { user = long, password = "\r\n" })
-      assert.matches([[^eHh4[%w]+=*\r\n$]], sent[3])
-      assert.equal([[DQo=\r\n]], sent[4])
-    end)
-
-    it("not with a user or password that would be taken for the other", function()
-      for _, fields in ipairs { { user = "a\0b", password = "c" }, { user = "a", password = "b\0c" } } do
-        local sent, results = exchange(offering "250 AUTH PLAIN\r\n", fields)
-        assert.same({ n = 2, nil, "invalid user or password: NUL is not allowed" }, results)
-        assert.equal(1, #sent)
-      end
     end)
   end)
 
@@ -295,107 +208,5 @@ describe("smtp.send", function()
       end))
     end
     assert.same({}, fake.log)
-  end)
-end)
-
-describe("smtp.open", function()
-  --- A session with a server that replies with `input`.
-  local function opened(input)
-    local fake = FakeSocket.new { input = input }
-    return smtp.open("host", 25, fake.create), fake
-  end
-
-  it("connects, to the usual server if it is told no other", function()
-    local fake = FakeSocket.new {}
-    smtp.open(nil, nil, fake.create)
-    assert.equal('connect "localhost" 25', fake.log[2])
-  end)
-
-  it("raises for socket.protect what kept it from connecting", function()
-    local fake = FakeSocket.new { connect_error = "connection refused" }
-    local function open()
-      return smtp.open("host", 25, fake.create)
-    end
-    assert.has_error(open)
-    assert.same({ n = 2, nil, "connection refused" }, pack(socket.protect(open)()))
-  end)
-
-  it("gives the steps of a session", function()
-    local session, fake = opened("220 hi\r\n250-x\r\n250 AUTH PLAIN\r\n235 in\r\n" .. DELIVERY)
-    local extensions = session:greet "here"
-    assert.equal("250-x\n250 AUTH PLAIN", extensions)
-    assert.same({ n = 2, 235, "235 in" }, pack(session:auth("ann", "secret", extensions)))
-    assert.same({ n = 2, 250, "250 sender" }, pack(session:mail "<a@x>"))
-    assert.same({ n = 2, 250, "250 recipient" }, pack(session:rcpt "<b@x>"))
-    assert.same({ n = 2, 250, "250 taken" }, pack(session:data(ltn12.source.string ".a")))
-    assert.same({ n = 2, 221, "221 bye" }, pack(session:quit()))
-    assert.is_true(fake.is_open)
-    assert.equal(1, session:close())
-    assert.equal(1, session:close())
-    assert.is_false(fake.is_open)
-    assert.same({
-      "create", 'connect "host" 25', [[send "EHLO here\r\n"]], [[send "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n"]],
-      [[send "MAIL FROM:<a@x>\r\n"]], [[send "RCPT TO:<b@x>\r\n"]], [[send "DATA\r\n"]], [[send ".a"]],
-      [[send "\r\n.\r\n"]], [[send "QUIT\r\n"]], "close",
-    }, fake.log)
-  end)
-
-  it("gives a session that can send several mails", function()
-    local session, fake = opened(DELIVERY:gsub("221 bye\r\n", ""):rep(2))
-    session:send(mail())
-    session:send(mail { source = ltn12.source.string "." })
-    assert.equal([[send ".."]], fake.log[#fake.log - 1])
-  end)
-
-  it("raises for socket.protect what the server refused, with the connection closed", function()
-    for _, step in ipairs {
-      function(session)
-        session:greet()
-      end,
-      function(session)
-        session:mail "<a@x>"
-      end,
-      function(session)
-        session:auth("ann", "secret", "")
-      end,
-      function(session)
-        session:mail "<a@x>\r\n"
-      end,
-    } do
-      local session, fake = opened "550 no\r\n"
-      local results = pack(socket.protect(step)(session))
-      assert.is_nil(results[1])
-      assert.is_string(results[2])
-      assert.is_false(fake.is_open)
-    end
-  end)
-
-  it("authenticates nobody without a user and a password", function()
-    local session = opened ""
-    assert.equal(1, session:auth(nil, "secret", "AUTH PLAIN"))
-    assert.equal(1, session:auth("ann", nil, "AUTH PLAIN"))
-  end)
-
-  it("raises for arguments of the wrong kind", function()
-    local session = opened "250 x\r\n"
-    for name, call in pairs {
-      from = function()
-        session:mail()
-      end,
-      rcpt = function()
-        session:send { from = "<a@x>", source = ltn12.source.empty() }
-      end,
-      user = function()
-        session:login({}, "secret")
-      end,
-      password = function()
-        session:plain("ann", {})
-      end,
-      extensions = function()
-        session:auth("ann", "secret")
-      end,
-    } do
-      assert.matches("^bad field '" .. name .. "' %(string expected, got %a+%)$", raised(call))
-    end
   end)
 end)

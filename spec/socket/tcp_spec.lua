@@ -67,6 +67,18 @@ describe("a TCP socket", function()
     end))
   end)
 
+  it("does not count self where a method call replaces its caller", function()
+    local tcp = socket.tcp4()
+    -- LuaJIT does not know that it was a method.
+    assert.equal(jit and "bad argument #2 to 'setoption' (unsupported option `x')"
+      or "bad argument #1 to 'setoption' (unsupported option `x')", raised(function()
+      return tcp:setoption("x", true)
+    end))
+    assert.equal("bad argument #1 to 'toip' (string expected, got table)", raised(function()
+      return socket.dns.toip {}
+    end))
+  end)
+
   it("blames the line of the call for a wrong argument", function()
     local client = peers.pair(socket)
     local line

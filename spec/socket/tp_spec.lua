@@ -75,7 +75,7 @@ describe("cosock.socket.tp", function()
 
   describe("check", function()
     it("returns the code and the reply if they are as expected", function()
-      for _, ok in ipairs { "2..", "^220$", 220, "220" } do
+      for _, ok in ipairs { "2..", "^220$", 220, "220", 22, { 1, 2 } } do
         assert.same({ n = 2, 220, "220 hello" }, checked("220 hello\r\n", ok))
       end
     end)

@@ -76,6 +76,7 @@ describe("url.parse", function()
 
   it("fails for what is no URL", function()
     assert.same({ n = 2, nil, "invalid url" }, pack(url.parse(nil)))
+    assert.same({ n = 2, nil, "invalid url" }, pack(url.parse(false)))
     assert.same({ n = 2, nil, "invalid url" }, pack(url.parse("", { host = "h" })))
   end)
 
@@ -245,6 +246,7 @@ describe("url.parse_path and url.build_path", function()
   for path, segments in pairs {
     [""] = { is_directory = 1 },
     ["/"] = { is_absolute = 1, is_directory = 1 },
+    ["//"] = { "", is_absolute = 1, is_directory = 1 },
     ["a/b"] = { "a", "b" },
     ["/a/"] = { "a", is_absolute = 1, is_directory = 1 },
     ["a//5"] = { "a", "", 5 },

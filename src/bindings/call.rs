@@ -397,8 +397,33 @@ impl Call<'_> {
                 (!pointer.is_null()).then(|| CStr::from_ptr(pointer).to_string_lossy().into_owned())
             };
             let is_method = text(record.namewhat).as_deref() == Some("method");
-            let name = text(record.name).filter(|name| name != "?" && !name.is_empty());
-            (name.map_or(self.function.name.into(), Cow::Owned), is_method)
+            match text(record.name).filter(|name| name != "?" && !name.is_empty()) {
+                Some(name) => (name.into(), is_method),
+                // The call replaced its caller, as in `return client:send(data)`. What takes an object there is as
+                // good as always called as its method.
+                None => {
+                    (self.function.name.into(), self.userdata(1).is_some() && self.is_tail_call(&mut record))
+                }
+            }
+        }
+    }
+
+    /// Whether the call that a record describes was the last thing its caller did.
+    #[cfg(not(any(feature = "lua51", feature = "luajit")))]
+    fn is_tail_call(&self, record: &mut ffi::lua_Debug) -> bool {
+        // SAFETY: the record belongs to an active function.
+        unsafe { ffi::lua_getinfo(self.state, c"t".as_ptr(), record) != 0 && record.istailcall != 0 }
+    }
+
+    /// Whether the call that a record describes was the last thing its caller did, which then has a level of the stack
+    /// without being there. LuaJIT does not know; nor would LuaSocket's functions know there.
+    #[cfg(any(feature = "lua51", feature = "luajit"))]
+    fn is_tail_call(&self, record: &mut ffi::lua_Debug) -> bool {
+        // SAFETY: `lua_getinfo` fills a record that `lua_getstack` found; what it describes is a constant string.
+        unsafe {
+            ffi::lua_getstack(self.state, self.function.depth + 1, record) != 0
+                && ffi::lua_getinfo(self.state, c"S".as_ptr(), record) != 0
+                && CStr::from_ptr(record.what) == c"tail"
         }
     }
 }

@@ -6,6 +6,7 @@ use super::call::{Call, Function};
 use super::context::Place;
 use super::turn;
 use super::value::{Raise, Value, Values, nothing, one};
+use crate::net::stream;
 use crate::runtime::deadline_after;
 use crate::scheduler::{AlarmId, TaskId};
 
@@ -36,6 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("clock", |call| Ok(one(Value::Float(call.context.runtime.seconds(Instant::now()))))),
     Function::direct("trim", trim),
     Function::direct("descriptor_limit", |_| Ok(one(descriptor_limit()))),
+    Function::direct("is_exhausted", is_exhausted),
 ];
 
 /// `spawn(thread)`: the id of a new task that runs in this coroutine.
@@ -170,6 +172,12 @@ fn trim(_: &Call<'_>) -> Result<Values, Raise> {
 /// Seconds since 1970.
 fn wall_clock() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// `is_exhausted(error)`: whether it says that the process or the system has no descriptor left, or no memory for one.
+fn is_exhausted(call: &Call<'_>) -> Result<Values, Raise> {
+    let text = call.maybe_string(1).and_then(|text| std::str::from_utf8(text).ok());
+    Ok(one(text.is_some_and(stream::is_exhausted)))
 }
 
 /// How many descriptors this process may have.

@@ -4,6 +4,7 @@ local require, native = ...
 
 local dns = require "cosock.socket.dns"
 local exception = require "cosock.socket.exception"
+local exhaustion = require "cosock.socket.exhaustion"
 local select_module = require "cosock.socket.select"
 local stream = require "cosock.socket.stream"
 require "cosock.socket.tcp" -- these two give the objects their methods
@@ -27,11 +28,11 @@ local M = {
   source = stream.choose(stream.sourcet),
   sink = stream.choose(stream.sinkt),
   sourcet = stream.sourcet,
-  tcp4 = native.tcp.tcp4,
-  tcp6 = native.tcp.tcp6,
+  tcp4 = exhaustion.opener(native.tcp.tcp4),
+  tcp6 = exhaustion.opener(native.tcp.tcp6),
   try = exception.newtry(),
-  udp4 = native.udp.udp4,
-  udp6 = native.udp.udp6,
+  udp4 = exhaustion.opener(native.udp.udp4),
+  udp6 = exhaustion.opener(native.udp.udp6),
 }
 stream.socket = M
 

@@ -211,8 +211,8 @@ fn read(descriptor: &Descriptor, is_device: bool, room: &mut [u8]) -> io::Result
     reader.read(room)
 }
 
-/// Whether an error of `accept` means that the process or the system ran out of something, so that
-/// trying again at once would only spin.
+/// Whether an error means that the process or the system ran out of something that a socket takes, so that
+/// trying again at once would be in vain.
 pub fn is_exhausted(text: &str) -> bool {
     [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM]
         .iter()

@@ -94,10 +94,12 @@ describe("the body of a reply", function()
     assert.equal("abc", body_of(HEAD .. "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabcd"))
   end)
 
-  it("ends with the connection if two lengths are told, or none that is a number", function()
+  it("ends with the connection if two lengths are told, or none that is a whole number", function()
     assert.equal("abcd", body_of(HEAD .. "Content-Length: 3\r\nContent-Length: 2\r\n\r\nabcd"))
     assert.equal("abcd", body_of(HEAD .. "Content-Length: three\r\n\r\nabcd"))
     assert.equal("abcd", body_of(HEAD .. "Content-Length: ,\r\n\r\nabcd"))
+    assert.equal("abcd", body_of(HEAD .. "Content-Length: 2.5\r\n\r\nabcd"))
+    assert.equal("abcd", body_of(HEAD .. "Content-Length: nan\r\n\r\nabcd"))
   end)
 
   it("is empty if its length is 0 or less", function()

@@ -3,6 +3,7 @@
 
 local require, native = ...
 
+local exhaustion = require "cosock.socket.exhaustion"
 local waiting = require "cosock.waiting"
 
 local yield = coroutine.yield
@@ -53,12 +54,33 @@ function M.send(try)
   end
 end
 
+--- Makes a method that may open the socket's descriptor. It returns one value, or `nil, error`.
+---@param try function
+---@return function
+function M.opening(try)
+  return function(self, a, b, c)
+    local value, err = attempt(try, self, a, b, c)
+    if value == nil and exhaustion.collect(err) then
+      value, err = attempt(try, self, a, b, c)
+      exhaustion.settle(value)
+    end
+    if value == nil then
+      return nil, err
+    end
+    return value
+  end
+end
+
 --- Makes the method that waits for a connection.
 ---@param try function
 ---@return fun(self: any): any, string?
 function M.accept(try)
   return function(self)
     local client, err, exhausted = attempt(try, self)
+    if exhausted and exhaustion.collect(err) then
+      client, err, exhausted = attempt(try, self)
+      exhaustion.settle(client)
+    end
     if client then
       return client
     elseif exhausted and in_task() then

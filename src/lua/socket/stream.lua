@@ -12,6 +12,9 @@ M.sourcet = {}
 ---@type table<string, fun(sock: any, ...): table>
 M.sinkt = {}
 
+--- What has fields. Whatever else a program takes for a socket fails when it is used, as with LuaSocket.
+local HAS_FIELDS = { table = true, userdata = true }
+
 --- A callable that `select` accepts in place of its socket.
 ---@param sock any
 ---@param call fun(self: table, ...): ...
@@ -24,7 +27,7 @@ function M.around(sock, call)
     dirty = function()
       return sock:dirty()
     end,
-    inner_sock = sock.inner_sock,
+    inner_sock = HAS_FIELDS[type(sock)] and sock.inner_sock or nil,
   }, { __call = call })
 end
 

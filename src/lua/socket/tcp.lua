@@ -5,10 +5,8 @@ local require, native = ...
 local class = require "cosock.socket.class"
 local make = require "cosock.socket.method"
 local option = require "cosock.socket.option"
-local waiting = require "cosock.waiting"
 
 local tcp = native.tcp
-local method = waiting.method
 
 --- The methods of TCP objects. Calling the table makes one.
 ---@class cosock.Tcp
@@ -51,7 +49,7 @@ M.accept = make.accept(tcp.accept)
 ---@param port integer|string  a number or a service's name; 0 lets the system choose
 ---@return 1? ok
 ---@return string? error
-M.bind = method(tcp.bind)
+M.bind = make.opening(tcp.bind)
 M.setsockname = M.bind
 
 --- Connects to a peer, trying its addresses in turn. The timeout covers resolving the name too.
@@ -59,7 +57,7 @@ M.setsockname = M.bind
 ---@param port integer|string  a number or a service's name
 ---@return 1? ok
 ---@return string? error  "timeout", "connection refused", or another
-M.connect = method(tcp.connect)
+M.connect = make.opening(tcp.connect)
 M.setpeername = M.connect
 
 --- Sets an option.

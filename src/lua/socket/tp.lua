@@ -89,12 +89,9 @@ local function receive_reply(self)
   return code, reply
 end
 
---- Whether a code is what was expected.
+--- Whether a code is what was expected. A number is a pattern, too: 2 stands for every code with a 2.
 local function fits(code, expected)
-  if type(expected) == "number" then
-    return tonumber(code) == expected
-  end
-  return code:find(expected) ~= nil
+  return tonumber(code) == expected or code:find(expected) ~= nil
 end
 
 --- Raises unless `value` is a pattern or a code.

@@ -3,6 +3,7 @@
 local require, native = ...
 
 local class = require "cosock.socket.class"
+local make = require "cosock.socket.method"
 local option = require "cosock.socket.option"
 local waiting = require "cosock.waiting"
 
@@ -47,35 +48,27 @@ end
 ---@return string? error  "timeout", "refused", "connection refused", or another
 M.send = method(udp.send)
 
-local try_send_to = udp.sendto
-
 --- Sends a datagram to an address. The address must be in numbers.
 ---@param datagram string
 ---@param ip string
 ---@param port integer
 ---@return integer? count  the bytes sent
 ---@return string? error  "timeout", "refused", or another
-function M:sendto(datagram, ip, port)
-  local count, err = attempt(try_send_to, self, datagram, ip, port)
-  if count == nil then
-    return nil, err
-  end
-  return count
-end
+M.sendto = make.opening(udp.sendto)
 
 --- Binds to a local address.
 ---@param host string  a name or address; "*" for every interface
 ---@param port integer|string  0 lets the system choose
 ---@return 1? ok
 ---@return string? error
-M.setsockname = method(udp.setsockname)
+M.setsockname = make.opening(udp.setsockname)
 
 --- Sets the peer, or dissolves the connection.
 ---@param host string  a name or address; "*" to have no peer any more
 ---@param port? integer|string
 ---@return 1? ok
 ---@return string? error
-M.setpeername = method(udp.setpeername)
+M.setpeername = make.opening(udp.setpeername)
 
 --- Sets an option.
 ---@param name string  as in LuaSocket's manual

@@ -96,7 +96,7 @@ function M.parse(url, default)
       parts[name] = part
     end
   end
-  if url == nil or url == "" then
+  if not url or url == "" then
     return nil, "invalid url"
   end
   local rest = argument.string(url, 1, "parse")
@@ -219,7 +219,7 @@ function M.absolute(base, relative)
     base = argument.string(base, 1, "absolute")
     base_parts = M.parse(base)
   end
-  if relative ~= nil or base == nil then
+  if relative or base == nil then
     relative = argument.string(relative, 2, "absolute")
   end
   local parts = M.parse(relative)
@@ -287,7 +287,7 @@ function M.build_path(segments, unsafe)
     parts[index] = unsafe and segment or segment:gsub("[^%w_.!~*'():@&=+$,-]", percent_upper)
   end
   local path = table.concat(parts, "/")
-  if segments.is_directory and path ~= "" then
+  if segments.is_directory and #segments > 0 then
     path = path .. "/"
   end
   if segments.is_absolute then

@@ -98,7 +98,9 @@ end
 function M.length(headers)
   local text = headers["content-length"]
   if not text or not text:find(",", 1, true) then
-    return tonumber(text)
+    local length = tonumber(text)
+    -- Half a byte would never come, and some interpreters read "nan" as a number.
+    return length == math.floor(length or 0) and length or nil
   end
   local common
   for item in text:gmatch "[^,]+" do

@@ -195,7 +195,10 @@ function M.complete(given, deadline)
   local connects_by, host, port = destination(request)
   local connects = scheme_of(connects_by)
   local is_shared = not given.create and settings.POOL and true or false
-  local method, target = given.method or "GET", target_of(request)
+  local method, target = given.method, target_of(request)
+  if not method or method == "" then
+    method = "GET"
+  end
   local headers, lines = default.headers(request, scheme.port, is_shared)
   local parameters = connects_by ~= "http" and M.parameters(request) or nil
   return {

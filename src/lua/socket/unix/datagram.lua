@@ -3,6 +3,7 @@
 local require, native = ...
 
 local class = require "cosock.socket.class"
+local exhaustion = require "cosock.socket.exhaustion"
 local option = require "cosock.socket.option"
 local waiting = require "cosock.waiting"
 
@@ -72,4 +73,4 @@ M.setoption = option.setter(datagram.setoption)
 
 class.define(M, { "unixdgram{unconnected}", "unixdgram{connected}" }, datagram.dgram)
 
-return datagram.dgram
+return exhaustion.opener(datagram.dgram)

@@ -3,6 +3,7 @@
 local require, native = ...
 
 local class = require "cosock.socket.class"
+local exhaustion = require "cosock.socket.exhaustion"
 local make = require "cosock.socket.method"
 local option = require "cosock.socket.option"
 local waiting = require "cosock.waiting"
@@ -68,4 +69,4 @@ M.setoption = option.setter(stream.setoption)
 
 class.define(M, { "unixstream{master}", "unixstream{client}", "unixstream{server}" }, stream.stream)
 
-return stream.stream
+return exhaustion.opener(stream.stream)
