@@ -194,6 +194,28 @@ impl Context {
         self.try_change(|builder| builder.load_verify_locations(file.map(path_of), folder.map(path_of)))
     }
 
+    /// Trusts those whom the system trusts: what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, and else what comes
+    /// with its OpenSSL. What is missing there is trusted by nobody, and no error.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn trust_system(&self) -> Result<(), Text> {
+        // An OpenSSL of our own knows nothing of the system's.
+        #[cfg(feature = "vendored-openssl")]
+        {
+            let found = openssl_probe::probe();
+            if let Some(file) = found.cert_file.filter(|_| std::env::var_os("SSL_CERT_FILE").is_none()) {
+                self.try_change(|builder| builder.load_verify_locations(Some(&file), None))?;
+            }
+            if std::env::var_os("SSL_CERT_DIR").is_none() {
+                for folder in &found.cert_dir {
+                    self.try_change(|builder| builder.load_verify_locations(None, Some(folder)))?;
+                }
+            }
+        }
+        self.try_change(SslContextBuilder::set_default_verify_paths)
+    }
+
     /// Sets the ciphers up to TLS 1.2.
     ///
     /// # Errors

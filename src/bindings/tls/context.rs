@@ -24,6 +24,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("loadcert", load_certificate).with_strings(&[2]),
     Function::direct("checkkey", check_key),
     Function::direct("locations", trust).with_strings(&[2, 3]),
+    Function::direct("trust_system", trust_system),
     Function::direct("setcipher", set_ciphers).with_strings(&[2]),
     Function::direct("setciphersuites", set_ciphersuites).with_strings(&[2]),
     Function::direct("setverify", set_verify),
@@ -102,6 +103,12 @@ fn trust(call: &Call<'_>) -> Result<Values, Raise> {
     let file = optional_string(call, 2)?;
     let folder = optional_string(call, 3)?;
     Ok(outcome(context.trust(file, folder), "error loading CA locations"))
+}
+
+/// `trust_system(context)`: true, or `nil, error`.
+fn trust_system(call: &Call<'_>) -> Result<Values, Raise> {
+    let context = call.tls_context(1)?;
+    Ok(outcome(context.trust_system(), "error loading the system's CAs"))
 }
 
 fn optional_string<'a>(call: &'a Call<'_>, index: c_int) -> Result<Option<&'a [u8]>, Raise> {
@@ -218,11 +225,16 @@ fn enable_dane(call: &Call<'_>) -> Result<Values, Raise> {
 fn set_hostname(call: &Call<'_>) -> Result<Values, Raise> {
     let context = call.tls_context(1)?;
     let name = call.string(2)?;
-    Ok(match std::str::from_utf8(name).ok().and_then(Hostname::new) {
+    Ok(match Hostname::of_bytes(name) {
         Some(hostname) => {
             context.set_hostname(hostname);
             one(true)
         }
-        None => failed(about("invalid hostname (?)", name)),
+        None => failed(invalid_hostname(name)),
     })
+}
+
+/// The error about what is neither a name nor an address.
+pub(super) fn invalid_hostname(name: &[u8]) -> String {
+    about("invalid hostname (?)", name)
 }

@@ -17,7 +17,7 @@ local function https()
   local found, module = pcall(require, "cosock.ssl.https")
   if not found then
     -- Only the first line: the rest is a traceback of ours.
-    error("https needs the module cosock.ssl.https: " .. tostring(module):match "^[^\n]*", 0)
+    error("no https: " .. tostring(module):match "^[^\n]*", 0)
   end
   return module
 end

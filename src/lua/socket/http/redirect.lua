@@ -48,6 +48,26 @@ local function public_headers(headers)
   return result
 end
 
+--- What proves to a server who the client is, and what expects another name than the URL's.
+local FOR_ONE_HOST = { "key", "certificate", "certificates", "psk", "hostname" }
+
+--- What the next request asks of TLS: no less than the one before.
+local function parameters_for(task, is_same)
+  local parameters = requests.parameters(task.given) or {}
+  if not is_same then
+    for _, field in ipairs(FOR_ONE_HOST) do
+      parameters[field] = nil
+    end
+  elseif parameters.key and not parameters.certificates then
+    -- The password stays with the key. In a field of its own it would be that of the URL's user, too.
+    parameters.certificates = {
+      { key = parameters.key, certificate = parameters.certificate, password = task.parts.password },
+    }
+    parameters.key, parameters.certificate = nil, nil
+  end
+  return parameters
+end
+
 --- Whether the request is one that may be redirected further.
 local function may_follow(task, code)
   local given = task.given
@@ -81,12 +101,13 @@ function M.follow(task, code, headers)
     return nil
   end
   -- What it says about TLS stays; the method, the credentials and the step do not.
-  local following = requests.parameters(given) or {}
+  local is_same = is_same_host(parts, target)
+  local following = parameters_for(task, is_same)
   following.url = address
   following.sink = given.sink
   following.proxy = given.proxy
   following.maxredirects = given.maxredirects
-  following.headers = is_same_host(parts, target) and given.headers or public_headers(given.headers)
+  following.headers = is_same and given.headers or public_headers(given.headers)
   if given.scheme == target.scheme then
     following.create = given.create
   end
