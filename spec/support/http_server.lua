@@ -38,10 +38,16 @@ local ssl = arg[1] and require "cosock.ssl"
 local connections = 0
 local log = {}
 
---- Reads up to the empty line. Returns nil when the client is gone.
+--- Reads up to the empty line. Returns nil when the client is gone. One that begins with a handshake of TLS is told
+--- that this is not the place.
 local function read_head(client)
   local lines = {}
-  local line = client:receive()
+  local first = client:receive(1)
+  if first == "\22" then
+    client:send "HTTP/1.1 400 Bad Request\r\n\r\n"
+    return nil
+  end
+  local line = first and client:receive("*l", first)
   while line and line ~= "" do
     lines[#lines + 1] = line
     line = client:receive()

@@ -34,6 +34,7 @@ end
 ---@field try fun(...): ...  as `socket.try`; closes the connection first
 ---@field deadline number?  when the whole request has to be over, on the runtime's clock
 ---@field timeout number?  seconds that each step may take
+---@field is_last_step boolean?  whether the whole request has no more time than the step that is under way
 ---@field origin cosock.HttpOrigin?  if others may use the connection after this request
 ---@field has_answered boolean?  whether anything of the reply has come
 ---@field send_error string?  why sending failed
@@ -54,9 +55,10 @@ function Connection:limit()
     return true
   end
   local left, timeout = deadline - clock(), self.timeout
+  self.is_last_step = not timeout or timeout < 0 or timeout >= left
   if left <= 0 then
     return nil, "timeout"
-  elseif timeout and timeout >= 0 and timeout < left then
+  elseif not self.is_last_step then
     left = timeout
   end
   return self.c:settimeout(left)
@@ -66,7 +68,7 @@ end
 ---@param err any
 ---@return any
 function Connection:reason(err)
-  if self.deadline and M.is_timeout(err) and clock() >= self.deadline then
+  if self.is_last_step and M.is_timeout(err) then
     return "timeout"
   end
   return err
@@ -270,7 +272,7 @@ end
 ---@param deadline number?
 ---@param timeout number?
 function Connection:reuse(deadline, timeout)
-  self.deadline = deadline
+  self.deadline, self.is_last_step = deadline, nil
   self.has_answered, self.body, self.body_sent, self.send_error = nil, nil, nil, nil
   self:set_timeout(timeout)
 end
