@@ -112,7 +112,7 @@ function M.tunnels()
     local client = assert(socket.connect("127.0.0.1", proxies.log_port))
     local text = client:receive "*a"
     client:close()
-    return text
+    return text or ""
   end
   return proxies
 end

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -308,6 +309,13 @@ impl Context {
     pub fn set_curves(&self, list: &str) -> Result<(), Text> {
         self.try_change(|builder| builder.set_groups_list(list))
     }
+}
+
+/// Tells a file from another, and from itself with other contents; `None` if there is none.
+pub fn file_stamp(path: &[u8]) -> Option<String> {
+    let file = fs::metadata(path_of(path)).ok()?;
+    let changed = (file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec());
+    Some(format!("{} {} {} {changed:?}", file.dev(), file.ino(), file.size()))
 }
 
 /// A path, which need not be text.

@@ -10,7 +10,7 @@ use super::handle::Handle;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::value::{Raise, Value, Values, failed, one};
 use crate::net::error::Text;
-use crate::tls::context::{Context as TlsContext, KeyLoaded, Password};
+use crate::tls::context::{Context as TlsContext, KeyLoaded, Password, file_stamp};
 use crate::tls::dane;
 use crate::tls::option;
 use crate::tls::protocol::{Role, version_of_name};
@@ -25,6 +25,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("checkkey", check_key),
     Function::direct("locations", trust).with_strings(&[2, 3]),
     Function::direct("trust_system", trust_system),
+    Function::direct("file_stamp", stamp_file),
     Function::direct("setcipher", set_ciphers).with_strings(&[2]),
     Function::direct("setciphersuites", set_ciphersuites).with_strings(&[2]),
     Function::direct("setverify", set_verify),
@@ -109,6 +110,12 @@ fn trust(call: &Call<'_>) -> Result<Values, Raise> {
 fn trust_system(call: &Call<'_>) -> Result<Values, Raise> {
     let context = call.tls_context(1)?;
     Ok(outcome(context.trust_system(), "error loading the system's CAs"))
+}
+
+/// `file_stamp(path)`: a text that is another when the file has changed; nil if there is none.
+fn stamp_file(call: &Call<'_>) -> Result<Values, Raise> {
+    let stamp = file_stamp(call.string(1)?);
+    Ok(one(stamp.map_or(Value::Nil, Value::from)))
 }
 
 fn optional_string<'a>(call: &'a Call<'_>, index: c_int) -> Result<Option<&'a [u8]>, Raise> {

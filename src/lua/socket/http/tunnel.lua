@@ -6,6 +6,7 @@ local require = ...
 local head = require "cosock.socket.http.head"
 local mime = require "cosock.mime"
 local settings = require "cosock.socket.http.settings"
+local single_line = require "cosock.socket.single_line"
 local socket = require "cosock.socket"
 local url = require "cosock.socket.url"
 
@@ -29,6 +30,7 @@ local M = {}
 function M.new(request, proxy, authorization)
   local host = request.host
   local authority = (host:find(":", 1, true) and "[" .. host .. "]" or host) .. ":" .. request.port
+  try(single_line.check(authority, "host"))
   if not authorization and proxy.user and proxy.password then
     authorization = "Basic " .. mime.b64(url.unescape(proxy.user) .. ":" .. url.unescape(proxy.password))
   end

@@ -22,14 +22,15 @@ local FIELDS = {
 --- How many profiles are kept.
 local MOST = 32
 
---- How long a context is used, in seconds. The files that it was made of may change.
-local LIFETIME = 60
+--- How long a context is used, in seconds: whom the system trusts may change.
+local LIFETIME = 600
 
 --- A profile.
 ---@class cosock.https.Profile : cosock.HttpLayer
 ---@field create function?  makes sockets that have it
 ---@field package ctx cosock.ssl.Context?
 ---@field package made number  when, on the runtime's clock
+---@field package stamps table<string, string>  the states of the files that it was made of
 local Profile = {}
 Profile.__index = Profile
 
@@ -94,20 +95,39 @@ local function new_context(parameters)
   return ctx
 end
 
---- Makes the context if there is none yet.
+--- The states of the files that parameters name, by their paths.
+local function stamps_of(parameters)
+  local stamps = {}
+  local function add(source, ...)
+    for _, field in ipairs { ... } do
+      local path = source[field]
+      if type(path) == "string" then
+        stamps[path] = tls.file_stamp(path) or "missing"
+      end
+    end
+  end
+  add(parameters, "cafile", "capath", "key", "certificate")
+  for _, pair in ipairs(parameters.certificates or {}) do
+    add(pair, "key", "certificate")
+  end
+  return stamps
+end
+
+--- Makes the context if there is none yet, or if it was made of files that have changed.
 ---
 --- Raises if a field is of the wrong type.
 ---@return true? done
 ---@return string? error  as of `newcontext`
 function Profile:prepare()
-  if self.ctx and clock() < self.made + LIFETIME then
+  local parameters = self.parameters
+  if self.ctx and clock() < self.made + LIFETIME and deep.equal(stamps_of(parameters), self.stamps) then
     return true
   end
-  local ctx, err = new_context(self.parameters)
+  local ctx, err = new_context(parameters)
   if not ctx then
     return nil, err
   end
-  self.ctx, self.made = ctx, clock()
+  self.ctx, self.made, self.stamps = ctx, clock(), stamps_of(parameters)
   return true
 end
 
