@@ -126,7 +126,7 @@ describe("LuaSec's https and ours", function()
   end)
 
   it("follow the same redirects within https, and none out of it", function()
-    for code = 300, 307 do
+    for _, code in ipairs { 300, 301, 304, 307 } do
       agree(url("redirect", code, url "echo"), { verify = "none" })
     end
     agree(url("redirect", 302, url "echo"), { verify = "none", method = "POST" })
@@ -150,12 +150,10 @@ describe("LuaSec's https and ours", function()
   it("take the same fields for TLS, and refuse the same", function()
     local key, certificate = tls.file "client.key", tls.file "client.pem"
     for _, fields in ipairs {
-      { protocol = "tlsv1_2" }, { protocol = "tlsv1_3" }, { protocol = "sslv23" }, { protocol = "ssl" }, { protocol = false },
-      { options = {} }, { options = "all" }, { options = "no_such" }, { options = { "all", "no_tlsv1_3" } },
-      { ciphers = "ECDHE+AESGCM" }, { ciphers = "NONE" }, { ciphersuites = "TLS_AES_128_GCM_SHA256" },
-      { key = key, certificate = certificate }, { key = key, certificate = tls.file "server.pem" },
-      { curve = "secp384r1" }, { curve = "none" }, { curveslist = "P-256:P-384" }, { curveslist = "none" },
-      { alpn = { "http/1.1" } }, { alpn = 5 }, { depth = 3 }, { verify = "nobody" }, { mode = "server" },
+      { protocol = "sslv23" }, { protocol = "ssl" }, { protocol = false }, { options = {} }, { options = "no_such" },
+      { ciphers = "NONE" }, { key = key, certificate = certificate }, { key = key, certificate = tls.file "server.pem" },
+      { curve = "none" }, { curveslist = "P-256:P-384" }, { curveslist = "none" }, { alpn = { "http/1.1" } },
+      { alpn = 5 }, { verify = "nobody" }, { mode = "server" },
       { key = tls.file "encrypted.key", certificate = tls.file "server.pem", password = "secret" },
       { key = tls.file "encrypted.key", certificate = tls.file "server.pem", password = "wrong" },
     } do

@@ -15,6 +15,7 @@ local M = {}
 ---@field sock any  a TCP object; once it is connected, the TLS connection
 ---@field package profile cosock.https.Profile
 ---@field package timeouts table<string, number>  by mode
+---@field package names table<string, table>  what methods said that TLS connections do not have
 local Socket = {}
 
 --- Sets how long each step may take, before and after connecting. (LuaSec takes `https.TIMEOUT` instead, up to then.)
@@ -27,6 +28,25 @@ function Socket:settimeout(seconds, mode)
   return 1
 end
 
+--- Makes a method that tells an address. After connecting, it is the one from before TLS.
+local function address_method(name)
+  return function(self)
+    local known = self.names[name]
+    if known then
+      return known[1], known[2], known[3]
+    end
+    return self.sock[name](self.sock)
+  end
+end
+
+--- The server's address.
+---@type fun(self): string?, integer|string, string?
+Socket.getpeername = address_method "getpeername"
+
+--- This side's address.
+---@type fun(self): string?, integer|string, string?
+Socket.getsockname = address_method "getsockname"
+
 --- The steps of `connect`.
 local function connect(self, host, port)
   try(self.profile:prepare())
@@ -34,6 +54,7 @@ local function connect(self, host, port)
   if self.sock.setoption then
     self.sock:setoption("tcp-nodelay", true)
   end
+  self.names = { getpeername = { self:getpeername() }, getsockname = { self:getsockname() } }
   self.sock = try(self.profile:wrap(self.sock, host))
   for mode, seconds in pairs(self.timeouts) do
     self.sock:settimeout(seconds, mode)
@@ -91,7 +112,7 @@ function M.new(profile)
   if not sock then
     return nil, err
   end
-  local self = setmetatable({ sock = sock, profile = profile, timeouts = {} }, metatable)
+  local self = setmetatable({ sock = sock, profile = profile, timeouts = {}, names = {} }, metatable)
   self:settimeout(settings.TIMEOUT)
   return self
 end
