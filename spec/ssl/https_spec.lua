@@ -260,7 +260,8 @@ describe("https", function()
     local started = socket.gettime()
     for index = 1, 20 do
       tasks[index] = function()
-        local body, code = https.request(url("pause", 0.3, "HTTP/1.1 200 OK\r\n", ("Content-Length: 2\r\n\r\n%02d"):format(index)))
+        local rest = ("Content-Length: 2\r\n\r\n%02d"):format(index)
+        local body, code = https.request(url("pause", 0.3, "HTTP/1.1 200 OK\r\n", rest))
         assert.same({ ("%02d"):format(index), 200 }, { body, code })
       end
     end

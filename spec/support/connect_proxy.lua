@@ -1,5 +1,5 @@
--- Proxies that know CONNECT, each on a port of its own, good ones and bad ones. A program of its own; prints their names
--- and ports:
+-- Proxies that know CONNECT, each on a port of its own, good ones and bad ones. A program of its own; prints their
+-- names and ports:
 --
 --   open       leads anywhere
 --   private    leads anywhere whom it knows: ann with the password "open sesame"

@@ -70,8 +70,8 @@ local function start(program, ...)
 end
 
 --- Starts an SMTP server on 127.0.0.1.
----@param ... string  the ways to authenticate that it offers ("LOGIN" and "PLAIN"); before them, `--tls=` and a folder of
----  certificates for one that speaks TLS
+---@param ... string  the ways to authenticate that it offers ("LOGIN" and "PLAIN"); before them, `--tls=` and a folder
+---  of certificates for one that speaks TLS
 ---@return table server
 function M.smtp(...)
   return start("smtp_server.py", ...)

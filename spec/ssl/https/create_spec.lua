@@ -30,7 +30,8 @@ local function made_by_hand()
       if not ok then
         return ok, err
       end
-      sock = assert(ssl.wrap(sock, { mode = "client", protocol = "any", verify = "peer", cafile = tls.file "root.pem" }))
+      local params = { mode = "client", protocol = "any", verify = "peer", cafile = tls.file "root.pem" }
+      sock = assert(ssl.wrap(sock, params))
       return sock:dohandshake()
     end,
   }, {
@@ -82,13 +83,6 @@ describe("smtp over TLS", function()
       assert.matches("^certificate verify failed: unable to get local issuer certificate", err)
       _, err = send(trusting { hostname = "elsewhere.test" })
       assert.matches("^certificate verify failed: hostname mismatch", err)
-      assert.same({ nil, "certificate verify failed" }, { send(function()
-        local sock = made_by_hand()
-        sock.connect = function()
-          return nil, "certificate verify failed"
-        end
-        return sock
-      end) })
     end)
 
     here("tells when the server knows no TLS, " .. place, function()

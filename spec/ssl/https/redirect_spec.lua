@@ -126,8 +126,9 @@ describe("a redirect", function()
       [secure("server", "echo"):gsub("localhost", "127.0.0.1")] = false,
     } do
       local pair = { key = tls.file "client.key", certificate = tls.file "client.pem" }
-      assert.equal(is_told and "a client" or "none", client_at(target, { key = pair.key, certificate = pair.certificate }))
-      assert.equal(is_told and "a client" or "none", client_at(target, { certificates = { pair } }))
+      local told = is_told and "a client" or "none"
+      assert.equal(told, client_at(target, { key = pair.key, certificate = pair.certificate }))
+      assert.equal(told, client_at(target, { certificates = { pair } }))
       http.POOL:close()
       assert.equal(is_told and "localhost" or "none", client_at(target, {
         key = encrypted.key, certificate = encrypted.certificate, password = encrypted.password,

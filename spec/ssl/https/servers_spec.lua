@@ -69,7 +69,9 @@ describe("over TLS", function()
 
       it("nginx is asked with a password, and redirects", function()
         assert.equal(401, (select(2, https.request(nginx:secure_url "private/secret.txt"))))
-        local code, body = request { url = nginx:secure_url "private/secret.txt", user = "ann", password = "open%20sesame" }
+        local code, body = request {
+          url = nginx:secure_url "private/secret.txt", user = "ann", password = "open%20sesame",
+        }
         assert.same({ 200, "a secret\n" }, { code, body })
         local headers
         code, body, headers = request { url = nginx:secure_url "moved/" }

@@ -23,8 +23,8 @@ M._COPYRIGHT = ssl._COPYRIGHT
 ---@field capath? string  likewise
 ---@field hostname? string  whom to ask for and to expect in place of the URL's host
 
---- Makes a function that makes sockets for `create`, as `socket.http`, `smtp` and others have it: they speak TLS as soon
---- as they are connected.
+--- Makes a function that makes sockets for `create`, as `socket.http`, `smtp` and others have it: they speak TLS as
+--- soon as they are connected. (Of FTP, that protects the commands, not the files.)
 ---
 --- Raises if the argument is of the wrong type.
 ---@param params? cosock.ssl.Configuration  with the defaults of requests
@@ -89,10 +89,10 @@ end
 ---@param request string|cosock.HttpsRequest  a URL, or a table that says more
 ---@param body? string  with a URL: makes the request a POST of a form
 ---@return string|1|nil body  1 if the request is a table: its `sink` has the body
----@return integer|string code  or the error: those of `cosock.socket.http`; of TLS: "wantread" and "wantwrite" if the time
----  for a step is up, "unexpected eof while reading" if the connection breaks off, "certificate verify failed: " and
----  which check has failed, "wrong version number" where there is no TLS, and others in OpenSSL's words; "proxy: " and
----  what the proxy says; "create function not permitted"
+---@return integer|string code  or the error: those of `cosock.socket.http`; of TLS: "wantread" and "wantwrite" if the
+---  time for a step is up ("timeout" if that for the whole request is), "unexpected eof while reading" if the
+---  connection breaks off, "certificate verify failed: " and which check has failed, "wrong version number" where there
+---  is no TLS, and others in OpenSSL's words; "proxy: " and what the proxy says; "create function not permitted"
 ---@return table<string, string>|string|nil headers  names in lower case. If the form that returns the body failed:
 ---  what came of it.
 ---@return string? status  the first line of the reply

@@ -1,5 +1,5 @@
---- What requests ask of TLS. Those that ask the same share a profile, and with it a context, so that the certificates to
---- trust are loaded once and sessions are resumed.
+--- What requests ask of TLS. Those that ask the same share a profile, and with it a context, so that the certificates
+--- to trust are loaded once and sessions are resumed.
 
 local require, native = ...
 
@@ -131,8 +131,8 @@ function Profile:prepare()
   return true
 end
 
---- Makes a TLS connection of a TCP connection to a host, whose name is asked for and looked for in the certificate. To be
---- called after `prepare`.
+--- Makes a TLS connection of a TCP connection to a host, whose name is asked for and looked for in the certificate. To
+--- be called after `prepare`.
 ---@param sock any
 ---@param host string
 ---@return cosock.ssl.Connection? connection  before its handshake
