@@ -126,6 +126,14 @@ describe("https", function()
     end)
   end
 
+  it("does not wait for a server that takes nothing any more, not even to say goodbye", function()
+    local started = socket.gettime()
+    assert.same({ nil, "timeout" }, { https.request {
+      url = url "deaf", deadline = 0.2, method = "PUT", source = function() return ("x"):rep(100000) end,
+    } })
+    assert.is_true(socket.gettime() - started < 2)
+  end)
+
   it("has no limit of time if there is none", function()
     https.TIMEOUT = nil
     local former = http.TIMEOUT

@@ -136,6 +136,24 @@ describe("a redirect", function()
     end
   end)
 
+  it("asks no less than what a request has asked by its create", function()
+    local root, trusted = tls.file "root.pem", tls.file "trusted.pem"
+    local function code_of(first, params)
+      local parts = {}
+      local given = { url = first, create = https.tcp(params), sink = ltn12.sink.table(parts) }
+      return (select(2, http.request(given)))
+    end
+    assert.equal(200, code_of(redirect("server-rsa", "/echo"), { cafile = root }))
+    assert.equal(200, code_of(redirect("server-rsa", "/echo"), { cafile = trusted, verifyext = "crl_check" }))
+    assert.matches("unable to get certificate CRL",
+      code_of(redirect("server-rsa", secure("server", "echo")), { cafile = trusted, verifyext = "crl_check" }))
+    assert.matches("hostname mismatch", code_of(redirect("server", secure("elsewhere", "echo")), { cafile = root }))
+    assert.equal(302, code_of(redirect("server", server:url "echo"), { cafile = root }))
+    -- Nor is it less where the URL says nothing of TLS.
+    local plain = redirect("server", server:url "echo"):gsub("^https", "http")
+    assert.equal(302, code_of(plain, { cafile = root }))
+  end)
+
   it("takes headers that are secret along to the same host only", function()
     for target, is_told in pairs { ["/echo"] = true, [secure("server-rsa", "echo")] = false } do
       local _, body = request {

@@ -45,7 +45,7 @@ end
 
 --- What a request asks for, and the defaults where it asks for nothing.
 local function parameters_of(request)
-  local parameters, defaults = {}, settings.cfg
+  local parameters, defaults = {}, settings.cfg or {}
   for _, field in ipairs(FIELDS) do
     local value, source = request[field], request
     if is_unset(field, value) then
