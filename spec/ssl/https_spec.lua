@@ -376,7 +376,7 @@ describe("https", function()
       end)() })
       sock = https.tcp()()
       sock:settimeout(5)
-      sock:settimeout(0.1, "t")
+      sock:settimeout(0.4, "t")
       sock:connect("localhost", server.ports.server)
       sock:send "GET /silent HTTP/1.1\r\n\r\n"
       assert.same({ nil, "wantread", "" }, { sock:receive() })
