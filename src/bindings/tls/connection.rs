@@ -3,7 +3,6 @@
 use std::os::fd::{IntoRawFd, RawFd};
 use std::rc::Rc;
 
-use super::context::invalid_hostname;
 use crate::bindings::attempt::{Attempt, BEGAN};
 use crate::bindings::call::{Call, Function};
 use crate::bindings::common;
@@ -16,6 +15,8 @@ use crate::net::socket::Socket;
 use crate::scheduler::Direction;
 use crate::tls::connection::Connection;
 use crate::tls::verification::Hostname;
+
+use super::context::invalid_hostname;
 
 /// Functions of connections.
 pub(super) const FUNCTIONS: &[Function] = &[
