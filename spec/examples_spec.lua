@@ -9,6 +9,7 @@ local peers = require "spec.support.peers"
 local process = require "spec.support.process"
 local servers = require "spec.support.servers"
 local terminal = require "spec.support.terminal"
+local tls = require "spec.support.tls"
 local unix_peers = require "spec.support.unix_peers"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -192,6 +193,52 @@ describe("examples/download.lua", function()
 
   it("explains itself when it is told nothing", function()
     local output, status = process.file("examples/download.lua", folder):finish()
+    assert.matches("^usage: ", output)
+    assert.equal(1, status)
+  end)
+end)
+
+describe("examples/https_get.lua", function()
+  local server
+
+  setup(function()
+    server = http_servers.secure_server(tls.folder(), "server", "expired")
+  end)
+
+  teardown(function()
+    server:stop()
+    process.stop_all()
+  end)
+
+  it("fetches pages at once, and says whom it does not trust", function()
+    local addresses = { server:secure_url("expired", "echo"), "https://localhost:" .. server.port .. "/" }
+    local started = socket.gettime()
+    for index = 1, 20 do
+      addresses[#addresses + 1] = server:secure_url("server", "pause", 0.3,
+        "HTTP/1.1 200 OK\r\n", ("Content-Length: 2\r\n\r\n%02d"):format(index))
+    end
+    local trusted = "SSL_CERT_FILE=" .. tls.file "root.pem"
+    local child = process.file_with(trusted, "examples/https_get.lua", unpack(addresses))
+    local output, status = child:finish()
+    assert.is_true(socket.gettime() - started < 4)
+    assert.matches(addresses[1] .. ": certificate verify failed: certificate has expired", output, 1, true)
+    assert.matches(addresses[2] .. ": wrong version number", output, 1, true)
+    for index = 3, #addresses do
+      assert.matches(addresses[index] .. ": HTTP/1.1 200 OK, 2 bytes after ", output, 1, true)
+    end
+    assert.equal(1, status)
+  end)
+
+  it("succeeds if every page is there", function()
+    local child = process.file_with("SSL_CERT_FILE=" .. tls.file "root.pem", "examples/https_get.lua",
+      server:secure_url("server", "echo"))
+    local output, status = child:finish()
+    assert.matches(": HTTP/1.1 200 OK, %d+ bytes after [%d.]+ seconds", output)
+    assert.equal(0, status)
+  end)
+
+  it("explains itself when it is told nothing", function()
+    local output, status = process.file("examples/https_get.lua"):finish()
     assert.matches("^usage: ", output)
     assert.equal(1, status)
   end)

@@ -50,11 +50,9 @@ modules! {
     cosock_socket_udp => "cosock.socket.udp",
     cosock_socket_unix => "cosock.socket.unix",
     cosock_socket_url => "cosock.socket.url",
-    cosock_timers => "cosock.timers",
-}
-
-#[cfg(all(feature = "bindings", feature = "tls"))]
-modules! {
+    // Where TLS is left out, these say so.
     cosock_ssl => "cosock.ssl",
     cosock_ssl_config => "cosock.ssl.config",
+    cosock_ssl_https => "cosock.ssl.https",
+    cosock_timers => "cosock.timers",
 }

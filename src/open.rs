@@ -12,6 +12,7 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.channel", include_str!("lua/channel.lua")),
     ("cosock.coroutine", include_str!("lua/coroutine.lua")),
     ("cosock.deadlock", include_str!("lua/deadlock.lua")),
+    ("cosock.deep", include_str!("lua/deep.lua")),
     ("cosock.environment", include_str!("lua/environment.lua")),
     ("cosock.field", include_str!("lua/field.lua")),
     ("cosock.install", include_str!("lua/install.lua")),
@@ -50,11 +51,13 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.socket.http.default", include_str!("lua/socket/http/default.lua")),
     ("cosock.socket.http.exchange", include_str!("lua/socket/http/exchange.lua")),
     ("cosock.socket.http.head", include_str!("lua/socket/http/head.lua")),
+    ("cosock.socket.http.layers", include_str!("lua/socket/http/layers.lua")),
     ("cosock.socket.http.origin", include_str!("lua/socket/http/origin.lua")),
     ("cosock.socket.http.pool", include_str!("lua/socket/http/pool.lua")),
     ("cosock.socket.http.redirect", include_str!("lua/socket/http/redirect.lua")),
     ("cosock.socket.http.request", include_str!("lua/socket/http/request.lua")),
     ("cosock.socket.http.settings", include_str!("lua/socket/http/settings.lua")),
+    ("cosock.socket.http.tunnel", include_str!("lua/socket/http/tunnel.lua")),
     ("cosock.socket.method", include_str!("lua/socket/method.lua")),
     ("cosock.socket.option", include_str!("lua/socket/option.lua")),
     ("cosock.socket.select", include_str!("lua/socket/select.lua")),
@@ -83,6 +86,14 @@ const MODULES: &[(&str, &str)] = &[
     ("cosock.ssl.context", include_str!("lua/ssl/context.lua")),
     #[cfg(feature = "tls")]
     ("cosock.ssl.decisions", include_str!("lua/ssl/decisions.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.https", include_str!("lua/ssl/https.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.https.profile", include_str!("lua/ssl/https/profile.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.https.settings", include_str!("lua/ssl/https/settings.lua")),
+    #[cfg(feature = "tls")]
+    ("cosock.ssl.https.socket", include_str!("lua/ssl/https/socket.lua")),
     ("cosock.task", include_str!("lua/task.lua")),
     ("cosock.timers", include_str!("lua/timers.lua")),
     ("cosock.tracebacks", include_str!("lua/tracebacks.lua")),
@@ -126,7 +137,8 @@ fn require(lua: &Lua, loaded: &Table, native: &Table, name: &str) -> Result<Valu
         return Ok(known);
     }
     let Some((_, source)) = MODULES.iter().find(|module| module.0 == name) else {
-        return Err(mlua::Error::runtime(format!("cosock has no module '{name}'")));
+        // Only what needs TLS can be asked for and not be there.
+        return Err(mlua::Error::runtime(format!("{name} is missing: cosock was built without TLS")));
     };
     let require: Value = lua.named_registry_value(REQUIRE)?;
     let module: Value = lua.load(*source).set_name(format!("={name}")).call((require, native))?;

@@ -71,6 +71,52 @@ function M.server()
   return start "spec/support/http_server.lua"
 end
 
+--- The URL of a path over TLS, with words as for `url`.
+---@param name string  the certificate that the server is to have, one of those that it was started with
+---@param ... string|number
+---@return string
+function Server:secure_url(name, ...)
+  return (self:url(...):gsub("^http://127%.0%.0%.1:%d+", "https://localhost:" .. self.ports[name]))
+end
+
+--- Starts the same server for HTTPS, too.
+---@param folder string  with certificates
+---@param ... string  the certificates: for each there is a port, in the field `ports`
+---@return table server
+function M.secure_server(folder, ...)
+  local child = process.file("spec/support/http_server.lua", folder, ...)
+  local ports = {}
+  for _, name in ipairs { ... } do
+    local found, port = child:expect "^(%S+) (%d+)$"
+    assert(found == name)
+    ports[name] = tonumber(port)
+  end
+  return setmetatable({ child = child, ports = ports, port = tonumber(child:expect "^port (%d+)$"), asked = 0 }, Server)
+end
+
+--- Starts the proxies of `connect_proxy.lua`, which says what they do.
+---@return table proxies  by name: their URLs
+function M.tunnels()
+  local child = process.file "spec/support/connect_proxy.lua"
+  local proxies = setmetatable({ child = child }, Server)
+  while not proxies.log_port do
+    local name, port = child:expect "^(%S+) (%d+)$"
+    if name == "log" then
+      proxies.log_port = tonumber(port)
+    else
+      proxies[name] = "http://127.0.0.1:" .. port
+    end
+  end
+  --- What they were asked since this was last called, in one text.
+  function proxies.asked()
+    local client = assert(socket.connect("127.0.0.1", proxies.log_port))
+    local text = client:receive "*a"
+    client:close()
+    return text or ""
+  end
+  return proxies
+end
+
 --- Starts a proxy.
 ---@return table server
 function M.proxy()

@@ -1,11 +1,18 @@
 -- An HTTP server that does whatever the path of a request says, good or bad, and writes down what it was asked.
 -- A program of its own, so that clients outside of tasks have somebody to talk to. Prints its port.
 --
+--     http_server.lua [FOLDER NAME...]
+--
+-- With further arguments it listens on a port for HTTPS as well for each NAME, with the certificate of that name in a
+-- folder that spec/support/certificates.sh has made, and prints these ports, too. Replies over TLS tell by x-tls what
+-- the client asked for.
+--
 --   /echo                     the request itself, as text
 --   /raw/BYTES                these bytes and no more: closes the connection
 --   /keep/BYTES               these bytes, and waits for the next request
 --   /drop/BYTES               these bytes; closes when the next request has come
 --   /slow/SECONDS/BYTES       these bytes, one at a time with a pause before each
+--   /cut/BYTES                these bytes; ends the stream without saying so in TLS
 --   /pause/SECONDS/A/B        the bytes A, a pause, the bytes B; closes
 --   /endless/A/B              the bytes A, and the bytes B again and again
 --   /silent                   nothing at all; waits for the client to go
@@ -26,13 +33,21 @@ local cosock = require "cosock"
 local socket = require "cosock.socket"
 local url = require "cosock.socket.url"
 
+local ssl = arg[1] and require "cosock.ssl"
+
 local connections = 0
 local log = {}
 
---- Reads up to the empty line. Returns nil when the client is gone.
+--- Reads up to the empty line. Returns nil when the client is gone. One that begins with a handshake of TLS is told
+--- that this is not the place.
 local function read_head(client)
   local lines = {}
-  local line = client:receive()
+  local first = client:receive(1)
+  if first == "\22" then
+    client:send "HTTP/1.1 400 Bad Request\r\n\r\n"
+    return nil
+  end
+  local line = first and client:receive("*l", first)
   while line and line ~= "" do
     lines[#lines + 1] = line
     line = client:receive()
@@ -74,6 +89,7 @@ local function reply(client, request, status, body, ...)
     "X-Request: " .. request.number,
     ...
   }
+  lines[#lines + 1] = request.tls
   return client:send(table.concat(lines, "\r\n") .. "\r\n\r\n" .. (request.method == "HEAD" and "" or body))
 end
 
@@ -104,8 +120,28 @@ function handlers.drop(client, _, bytes)
   read_head(client)
 end
 
+--- Ends what is sent.
+local function end_stream(client)
+  if client.shutdown then
+    client:shutdown "send"
+    return
+  end
+  local plain = socket.tcp()
+  plain:connect("127.0.0.1", 0) -- fails, but makes it a client
+  plain:close()
+  plain:setfd(client:getfd())
+  plain:shutdown "send"
+  plain:setfd(-1)
+end
+
+function handlers.cut(client, request, bytes)
+  read_body(client, request)
+  client:send(bytes)
+  end_stream(client)
+  client:receive "*a"
+end
+
 function handlers.slow(client, _, seconds, bytes)
-  client:setoption("tcp-nodelay", true)
   for index = 1, #bytes do
     socket.sleep(tonumber(seconds))
     if not client:send(bytes:sub(index, index)) then
@@ -166,7 +202,7 @@ end
 
 function handlers.refuse(client, request)
   reply(client, request, "413 Too Large", "too large", "Connection: close")
-  client:shutdown "send"
+  end_stream(client)
 end
 
 function handlers.connections(client, request)
@@ -184,8 +220,18 @@ function handlers.log(client, request)
   return reply(client, request, "200 OK", table.concat(texts, "\n---\n"))
 end
 
+--- What a client asked of TLS, as a header.
+local function describe(client)
+  local certificate = client:getpeercertificate()
+  local subject = certificate and certificate:subject()
+  return ("X-Tls: name=%s resumed=%s alpn=%s client=%s"):format(
+    client:getsniname() or "none", tostring(client:isresumed()), client:getalpn() or "none",
+    subject and subject[#subject].value or "none")
+end
+
 local function serve(client, connection)
   local number = 0
+  local tls = ssl and client.getsniname and describe(client) or nil
   local goes_on
   repeat
     local lines = read_head(client)
@@ -194,7 +240,7 @@ local function serve(client, connection)
     end
     number = number + 1
     local method, target = lines[1]:match "^(%S+) (.*) HTTP/1%.1$"
-    local request = { lines = lines, method = method, connection = connection, number = number, body = "" }
+    local request = { lines = lines, method = method, connection = connection, number = number, body = "", tls = tls }
     log[#log + 1] = request
     local words = {}
     for word in (target or ""):gsub("[?#].*", ""):gmatch "/([^/]*)" do
@@ -207,17 +253,40 @@ local function serve(client, connection)
   client:close()
 end
 
-cosock.spawn(function()
+--- Accepts clients. Those of a context have to agree on keys first.
+local function listen(name, context)
   local server = socket.tcp()
   assert(server:bind("127.0.0.1", 0))
   assert(server:listen(128))
   local _, port = server:getsockname()
-  print("port " .. port)
-  while true do
-    local client = assert(server:accept())
-    connections = connections + 1
-    cosock.spawn(serve, "client", client, connections)
-  end
-end, "listener")
+  print(name .. " " .. port)
+  cosock.spawn(function()
+    while true do
+      local client = assert(server:accept())
+      connections = connections + 1
+      local number = connections
+      client:setoption("tcp-nodelay", true)
+      cosock.spawn(function()
+        if context then
+          client = assert(ssl.wrap(client, context))
+          if not client:dohandshake() then
+            client:close()
+            return
+          end
+        end
+        serve(client, number)
+      end, "client")
+    end
+  end, "listener")
+end
+
+for index = 2, #arg do
+  local path = arg[1] .. "/" .. arg[index]
+  listen(arg[index], assert(ssl.newcontext {
+    mode = "server", protocol = "any", key = path .. ".key", certificate = path .. ".pem",
+    cafile = arg[1] .. "/root.pem", verify = "peer", alpn = { "http/1.1" },
+  }))
+end
+listen "port"
 
 cosock.run()

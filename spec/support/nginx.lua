@@ -22,6 +22,7 @@ http {
   scgi_temp_path FOLDER/temporary;
   server {
     listen 127.0.0.1:PORT backlog=256;
+    TLS
     root FOLDER/files;
     keepalive_requests 1000000;
     location /store/ { dav_methods PUT DELETE; client_max_body_size 1m; }
@@ -34,6 +35,14 @@ http {
     location /chunked/ { alias FOLDER/files/; sub_filter_types *; sub_filter NOWHERE nothing; }
   }
 }
+]]
+
+-- What makes the same server speak TLS, on a port of its own.
+local TLS = [[
+listen 127.0.0.1:SECURE ssl backlog=256;
+    ssl_certificate CERTIFICATES/server.pem;
+    ssl_certificate_key CERTIFICATES/server.key;
+    ssl_session_tickets on;
 ]]
 
 local Nginx = {}
@@ -82,8 +91,9 @@ local function listens(nginx)
 end
 
 --- Starts the server. Its files are `small.txt`, of one line, and those that are written to `folder .. "/files"`.
----@return table nginx  with `port`, `folder`
-function M.start()
+---@param certificates string?  a folder of certificates, for a server that speaks TLS, too
+---@return table nginx  with `port`, `folder`; with `secure_port`, if it speaks TLS
+function M.start(certificates)
   local nginx = setmetatable({ folder = run "mktemp -d" }, Nginx)
   run(("mkdir %s/files %s/files/store %s/files/private"):gsub("%%s", nginx.folder))
   write(nginx.folder .. "/files/small.txt", "a small file\n")
@@ -91,7 +101,13 @@ function M.start()
   write(nginx.folder .. "/users", "ann:{PLAIN}open sesame\n")
   for _ = 1, ATTEMPTS do
     nginx.port = free_port()
-    write(nginx.folder .. "/nginx.conf", (CONFIGURATION:gsub("FOLDER", nginx.folder):gsub("PORT", nginx.port)))
+    local tls = ""
+    if certificates then
+      nginx.secure_port = free_port()
+      tls = TLS:gsub("SECURE", nginx.secure_port):gsub("CERTIFICATES", run("realpath " .. certificates))
+    end
+    write(nginx.folder .. "/nginx.conf",
+      (CONFIGURATION:gsub("TLS\n", tls .. "\n"):gsub("FOLDER", nginx.folder):gsub("PORT", nginx.port)))
     -- `timeout` ends it if the specs never do.
     nginx.pid = tonumber(run(
       ("timeout --foreground 120 %s -p %s -c %s/nginx.conf -e %s/errors >/dev/null 2>&1 & echo $!"):format(
@@ -108,6 +124,13 @@ end
 ---@return string
 function Nginx:url(path)
   return ("http://127.0.0.1:%d/%s"):format(self.port, path)
+end
+
+--- The URL of a path, over TLS.
+---@param path string
+---@return string
+function Nginx:secure_url(path)
+  return ("https://localhost:%d/%s"):format(self.secure_port, path)
 end
 
 --- Makes a file.

@@ -68,6 +68,15 @@ function process.file(path, ...)
   return process.command(interpreter(), "-e", preamble(), path, ...)
 end
 
+--- The same with a setting in its environment.
+---@param setting string  "NAME=value"
+---@param path string
+---@param ... string|number
+---@return table child
+function process.file_with(setting, path, ...)
+  return process.command("env", setting, interpreter(), "-e", preamble(), path, ...)
+end
+
 --- The same after running some Lua in the same interpreter.
 ---@param text string
 ---@param path string
@@ -104,7 +113,7 @@ end
 ---@return table child
 function process.script_with(setting, text, ...)
   local path = temporary_file(text)
-  local child = process.command("env", setting, interpreter(), "-e", preamble(), path, ...)
+  local child = process.file_with(setting, path, ...)
   child.temporary = path
   return child
 end

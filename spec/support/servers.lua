@@ -70,7 +70,8 @@ local function start(program, ...)
 end
 
 --- Starts an SMTP server on 127.0.0.1.
----@param ... string  the ways to authenticate that it offers ("LOGIN" and "PLAIN")
+---@param ... string  the ways to authenticate that it offers ("LOGIN" and "PLAIN"); before them, `--tls=` and a folder
+---  of certificates for one that speaks TLS
 ---@return table server
 function M.smtp(...)
   return start("smtp_server.py", ...)
@@ -82,6 +83,16 @@ end
 ---@return table server
 function M.ftp(address, ...)
   return start("ftp_server.py", address or "127.0.0.1", ...)
+end
+
+--- Starts what speaks TLS in front of a server that does not.
+---@param certificates string  a folder
+---@param port integer  the server's
+---@return table child
+---@return integer port
+function M.tls_front(certificates, port)
+  local child = process.file("spec/support/tls_front.lua", certificates, port)
+  return child, tonumber((child:expect "^port (%d+)$"))
 end
 
 --- Starts a server for XML-RPC (/RPC2) and SOAP (/soap).

@@ -1,20 +1,27 @@
 """An SMTP server for the specs: aiosmtpd on a free port of 127.0.0.1.
 
-    smtp_server.py DIRECTORY [MECHANISM...]
+    smtp_server.py DIRECTORY [--tls=CERTIFICATES] [MECHANISM...]
 
 Prints its port, and a line for each mail that it accepts, which it writes to DIRECTORY/NUMBER.eml. Knows the user
-"ann" with the password "secret word", by the MECHANISMs given or else by LOGIN and PLAIN. Refuses mail to
+"ann" with the password "secret word", by the MECHANISMs given or else by LOGIN and PLAIN. Speaks TLS from the first byte on if there is a folder of
+CERTIFICATES. Refuses mail to
 "nobody@...", and mail that says "refuse this".
 """
 
 import asyncio
 import pathlib
+import ssl
 import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 directory = pathlib.Path(sys.argv[1])
-mechanisms = set(sys.argv[2:] or ["LOGIN", "PLAIN"])
+certificates = [word.split("=")[1] for word in sys.argv[2:] if word.startswith("--tls=")]
+mechanisms = set(sys.argv[2 + len(certificates) :] or ["LOGIN", "PLAIN"])
+context = None
+if certificates:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificates[0] + "/server.pem", certificates[0] + "/server.key")
 
 
 def say(*words):
@@ -57,6 +64,7 @@ async def main():
         ),
         "127.0.0.1",
         0,
+        ssl=context,
     )
     say("port", server.sockets[0].getsockname()[1])
     await server.serve_forever()

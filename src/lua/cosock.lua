@@ -1,6 +1,6 @@
 --- Coroutine networking: plain blocking socket code in tasks that never block each other.
 
-local require = ...
+local require, native = ...
 
 local install = require "cosock.install"
 local loop = require "cosock.loop"
@@ -20,6 +20,8 @@ local M = {
   channel = require "cosock.channel",
   coroutine = require "cosock.coroutine",
   socket = require "cosock.socket",
+  -- nil where TLS is left out.
+  ssl = native.modules["cosock.ssl"] and require "cosock.ssl" or nil,
   timers = require "cosock.timers",
 }
 

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::error::{SYSTEM_ERROR, UNEXPECTED_EOF, failure, forget, reason};
 use super::protocol::Role;
 use super::session::Place;
-use super::verification::Errors;
+use super::verification::{Errors, Hostname};
 use super::wire::{Buffers, Pulled, Wire};
 use crate::net::error::{CLOSED, Text};
 use crate::net::socket::Failure;
@@ -36,6 +36,8 @@ pub struct Connection {
     context: Rc<Context>,
     role: Role,
     state: State,
+    /// Whom a client expects at the other end.
+    pub(super) hostname: Option<Hostname>,
     /// What was wrong with the peer's certificates, if that is recorded.
     errors: Rc<RefCell<Errors>>,
     /// Where a client keeps what lets it come back faster.
@@ -58,13 +60,14 @@ impl Connection {
     pub fn new(context: Rc<Context>) -> Option<Result<Self, Text>> {
         let role = context.role()?;
         let errors = Rc::new(RefCell::new(Errors::default()));
+        let hostname = context.hostname().filter(|_| role == Role::Client);
         let stream = context.connection().and_then(|mut ssl| {
             match role {
                 Role::Client => ssl.set_connect_state(),
                 Role::Server => ssl.set_accept_state(),
             }
             context.extensions().apply(&mut ssl, &errors)?;
-            if let (Role::Client, Some(hostname)) = (role, context.hostname()) {
+            if let Some(hostname) = &hostname {
                 hostname.apply(&mut ssl)?;
             }
             SslStream::new(ssl, Wire::default())
@@ -75,6 +78,7 @@ impl Connection {
                 context,
                 role,
                 state: State::Fresh,
+                hostname,
                 errors,
                 place: None,
                 failure: None,
@@ -100,6 +104,18 @@ impl Connection {
     pub fn ask_for(&mut self, name: &str) {
         // What OpenSSL does not take cannot be sent.
         let _ = ssl_mut(&mut self.stream).set_hostname(name);
+    }
+
+    /// A client expects this host at the other end, in place of the one that its context says: the name is
+    /// asked for, and looked for in the certificate. To be called before the handshake.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn expect(&mut self, hostname: Hostname) -> Result<(), Text> {
+        forget();
+        hostname.apply(ssl_mut(&mut self.stream)).map_err(|stack| reason(&stack))?;
+        self.hostname = Some(hostname);
+        Ok(())
     }
 
     /// The settings that it was made with.

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -194,6 +195,28 @@ impl Context {
         self.try_change(|builder| builder.load_verify_locations(file.map(path_of), folder.map(path_of)))
     }
 
+    /// Trusts those whom the system trusts: what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, and else what comes
+    /// with its OpenSSL. What is missing there is trusted by nobody, and no error.
+    ///
+    /// # Errors
+    /// OpenSSL's reason.
+    pub fn trust_system(&self) -> Result<(), Text> {
+        // An OpenSSL of our own knows nothing of the system's.
+        #[cfg(feature = "vendored-openssl")]
+        {
+            let found = openssl_probe::probe();
+            if let Some(file) = found.cert_file.filter(|_| std::env::var_os("SSL_CERT_FILE").is_none()) {
+                self.try_change(|builder| builder.load_verify_locations(Some(&file), None))?;
+            }
+            if std::env::var_os("SSL_CERT_DIR").is_none() {
+                for folder in &found.cert_dir {
+                    self.try_change(|builder| builder.load_verify_locations(None, Some(folder)))?;
+                }
+            }
+        }
+        self.try_change(SslContextBuilder::set_default_verify_paths)
+    }
+
     /// Sets the ciphers up to TLS 1.2.
     ///
     /// # Errors
@@ -286,6 +309,13 @@ impl Context {
     pub fn set_curves(&self, list: &str) -> Result<(), Text> {
         self.try_change(|builder| builder.set_groups_list(list))
     }
+}
+
+/// Tells a file from another, and from itself with other contents; `None` if there is none.
+pub fn file_stamp(path: &[u8]) -> Option<String> {
+    let file = fs::metadata(path_of(path)).ok()?;
+    let changed = (file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec());
+    Some(format!("{} {} {} {changed:?}", file.dev(), file.ino(), file.size()))
 }
 
 /// A path, which need not be text.

@@ -13,14 +13,16 @@ use socket2::Socket as Descriptor;
 use super::connection::Connection;
 use super::local::{Local, guarded};
 use super::protocol::Role;
+use super::verification::Hostname;
 
 /// How many sessions are kept for a peer. Servers give two at a time.
 const FOR_A_PEER: usize = 4;
 /// For how many peers sessions are kept.
 const PEERS: usize = 1024;
 
-/// Whom a session is for: an address, and the name that was asked for there.
-pub(super) type Place = (SocketAddr, Option<Vec<u8>>);
+/// Whom a session is for: an address, the name that was asked for there, and who was to be found there. A
+/// session that is resumed is not verified again, so it must not serve for another host behind the same address.
+pub(super) type Place = (SocketAddr, Option<Vec<u8>>, Option<Hostname>);
 
 /// The sessions of a context.
 #[derive(Default)]
@@ -98,7 +100,7 @@ impl Connection {
             return;
         };
         let name = self.ssl().servername_raw(openssl::ssl::NameType::HOST_NAME).map(<[u8]>::to_vec);
-        let place = (address, name);
+        let place = (address, name, self.hostname.clone());
         if let Some(session) = sessions.take(&place) {
             self.set_session(&session);
         }

@@ -87,7 +87,7 @@ impl Extensions {
 }
 
 /// Whom a client expects at the other end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Hostname {
     /// A host of this name.
     Name(String),
@@ -104,6 +104,11 @@ impl Hostname {
         let name = text.strip_suffix('.').unwrap_or(text);
         let is_possible = !name.is_empty() && name.len() <= 255 && !name.contains('\0');
         is_possible.then(|| Hostname::Name(name.to_owned()))
+    }
+
+    /// The same of bytes, which need not be text.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().and_then(Self::new)
     }
 
     /// Lets a connection look for it in the peer's certificate, and ask for it.

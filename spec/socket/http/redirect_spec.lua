@@ -219,7 +219,7 @@ describe("a redirect", function()
       code = request { url = server:url("redirect", 302, secure "echo"), verify = "peer", cafile = "x" }
       assert.equal(200, code)
       local parameters = { verify = "peer", cafile = "x" }
-      assert.same({ parameters, parameters }, seen)
+      assert.same({ parameters, parameters, parameters }, seen)
     end)
 
     it("does not lead to a connection without", function()

@@ -14,12 +14,16 @@ use crate::net::error::CLOSED;
 use crate::net::socket::Socket;
 use crate::scheduler::Direction;
 use crate::tls::connection::Connection;
+use crate::tls::verification::Hostname;
+
+use super::context::invalid_hostname;
 
 /// Functions of connections.
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("create", create),
     Function::direct("adopt", adopt).of(TLS),
     Function::direct("setfd", set_descriptor).of(TLS),
+    Function::direct("expect", expect).of(TLS).with_strings(&[2]),
     Function::attempted("dohandshake", shake_hands).of(TLS),
     Function::direct("want", want).of(TLS),
     Function::direct("dirty", common::dirty).of(TLS),
@@ -78,6 +82,22 @@ fn set_descriptor(call: &Call<'_>) -> Result<Values, Raise> {
         }
     }
     Ok(nothing())
+}
+
+/// `expect(connection, hostname)`: true, or `nil, error`. Whom a client is to find at the other end.
+fn expect(call: &Call<'_>) -> Result<Values, Raise> {
+    let (socket, _) = call.this()?;
+    let name = call.string(2)?;
+    let Some(hostname) = Hostname::of_bytes(name) else {
+        return Ok(failed(invalid_hostname(name)));
+    };
+    Ok(match &mut socket.borrow_mut().tls {
+        None => failed(CLOSED),
+        Some(tls) => match tls.expect(hostname) {
+            Ok(()) => one(true),
+            Err(reason) => failed(format!("error setting hostname ({reason})")),
+        },
+    })
 }
 
 /// `dohandshake(connection, nil, nil, nil, began)`: true, or `false, error`; `nil, error` if it is closed.

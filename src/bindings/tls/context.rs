@@ -10,7 +10,7 @@ use super::handle::Handle;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::value::{Raise, Value, Values, failed, one};
 use crate::net::error::Text;
-use crate::tls::context::{Context as TlsContext, KeyLoaded, Password};
+use crate::tls::context::{Context as TlsContext, KeyLoaded, Password, file_stamp};
 use crate::tls::dane;
 use crate::tls::option;
 use crate::tls::protocol::{Role, version_of_name};
@@ -24,6 +24,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("loadcert", load_certificate).with_strings(&[2]),
     Function::direct("checkkey", check_key),
     Function::direct("locations", trust).with_strings(&[2, 3]),
+    Function::direct("trust_system", trust_system),
+    Function::direct("file_stamp", stamp_file),
     Function::direct("setcipher", set_ciphers).with_strings(&[2]),
     Function::direct("setciphersuites", set_ciphersuites).with_strings(&[2]),
     Function::direct("setverify", set_verify),
@@ -102,6 +104,18 @@ fn trust(call: &Call<'_>) -> Result<Values, Raise> {
     let file = optional_string(call, 2)?;
     let folder = optional_string(call, 3)?;
     Ok(outcome(context.trust(file, folder), "error loading CA locations"))
+}
+
+/// `trust_system(context)`: true, or `nil, error`.
+fn trust_system(call: &Call<'_>) -> Result<Values, Raise> {
+    let context = call.tls_context(1)?;
+    Ok(outcome(context.trust_system(), "error loading the system's CAs"))
+}
+
+/// `file_stamp(path)`: a text that is another when the file has changed; nil if there is none.
+fn stamp_file(call: &Call<'_>) -> Result<Values, Raise> {
+    let stamp = file_stamp(call.string(1)?);
+    Ok(one(stamp.map_or(Value::Nil, Value::from)))
 }
 
 fn optional_string<'a>(call: &'a Call<'_>, index: c_int) -> Result<Option<&'a [u8]>, Raise> {
@@ -218,11 +232,16 @@ fn enable_dane(call: &Call<'_>) -> Result<Values, Raise> {
 fn set_hostname(call: &Call<'_>) -> Result<Values, Raise> {
     let context = call.tls_context(1)?;
     let name = call.string(2)?;
-    Ok(match std::str::from_utf8(name).ok().and_then(Hostname::new) {
+    Ok(match Hostname::of_bytes(name) {
         Some(hostname) => {
             context.set_hostname(hostname);
             one(true)
         }
-        None => failed(about("invalid hostname (?)", name)),
+        None => failed(invalid_hostname(name)),
     })
+}
+
+/// The error about what is neither a name nor an address.
+pub(super) fn invalid_hostname(name: &[u8]) -> String {
+    about("invalid hostname (?)", name)
 }

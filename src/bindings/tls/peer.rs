@@ -19,6 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("getlocalcertificate", local_certificate).of(TLS),
     Function::direct("getlocalchain", |call| established(call, |tls| chain(tls.local_chain()))).of(TLS),
     Function::direct("getpeerverification", verification).of(TLS),
+    Function::direct("failed_check", failed_check).of(TLS),
     Function::direct("getfinished", |call| established(call, |tls| message(tls, false))).of(TLS),
     Function::direct("getpeerfinished", peer_finished).of(TLS),
     Function::direct("exportkeyingmaterial", export_keys).of(TLS).with_strings(&[2, 4]),
@@ -114,6 +115,15 @@ fn verification(call: &Call<'_>) -> Result<Values, Raise> {
     };
     let array = errors.by_depth().iter().map(texts).collect();
     Ok(one(false).and(Table { array, fields: Vec::new() }))
+}
+
+/// `failed_check(connection)`: what is wrong with the peer's certificate, also after a handshake that failed;
+/// nil if nothing is.
+fn failed_check(call: &Call<'_>) -> Result<Values, Raise> {
+    open(call, |tls| match tls.ssl().verify_result() {
+        X509VerifyResult::OK => one(Value::Nil),
+        result => one(result.error_string()),
+    })
 }
 
 /// Our or the peer's last message of the handshake; no value if there is none.

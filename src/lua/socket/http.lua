@@ -1,6 +1,6 @@
 --- HTTP, as LuaSocket's module of that name, with connections that are kept for later requests.
 
-local require = ...
+local require, native = ...
 
 local connections = require "cosock.socket.http.connection"
 local exchange = require "cosock.socket.http.exchange"
@@ -11,15 +11,13 @@ local socket = require "cosock.socket"
 
 --- The module for TLS.
 ---
---- Raises if it is not there.
----@return table
+--- Raises if there is none.
+---@return cosock.https
 local function https()
-  local found, module = pcall(require, "cosock.ssl.https")
-  if not found then
-    -- Only the first line: the rest is a traceback of ours.
-    error("https needs the module cosock.ssl.https: " .. tostring(module):match "^[^\n]*", 0)
+  if not native.modules["cosock.ssl.https"] then
+    error("https needs TLS, and cosock was built without it", 0)
   end
-  return module
+  return require "cosock.ssl.https"
 end
 
 --- How to connect for each scheme: `create(request)` gives a function that makes the socket, `timeout()`

@@ -7,9 +7,11 @@ local bodies = require "cosock.socket.http.body"
 local chunked = require "cosock.socket.http.chunked"
 local closing = require "cosock.socket.closing"
 local head = require "cosock.socket.http.head"
+local layers = require "cosock.socket.http.layers"
 local ltn12 = require "cosock.ltn12"
 local settings = require "cosock.socket.http.settings"
 local socket = require "cosock.socket"
+local tunnels = require "cosock.socket.http.tunnel"
 
 local clock = native.task.clock
 local is_quiet, take_headers = native.http.is_quiet, native.http.take_headers
@@ -32,6 +34,7 @@ end
 ---@field try fun(...): ...  as `socket.try`; closes the connection first
 ---@field deadline number?  when the whole request has to be over, on the runtime's clock
 ---@field timeout number?  seconds that each step may take
+---@field is_last_step boolean?  whether the whole request has no more time than the step that is under way
 ---@field origin cosock.HttpOrigin?  if others may use the connection after this request
 ---@field has_answered boolean?  whether anything of the reply has come
 ---@field send_error string?  why sending failed
@@ -52,12 +55,23 @@ function Connection:limit()
     return true
   end
   local left, timeout = deadline - clock(), self.timeout
+  self.is_last_step = not timeout or timeout < 0 or timeout >= left
   if left <= 0 then
     return nil, "timeout"
-  elseif timeout and timeout >= 0 and timeout < left then
+  elseif not self.is_last_step then
     left = timeout
   end
   return self.c:settimeout(left)
+end
+
+--- The error to tell: that the time for the whole request is up, whatever the socket calls it.
+---@param err any
+---@return any
+function Connection:reason(err)
+  if self.is_last_step and M.is_timeout(err) then
+    return "timeout"
+  end
+  return err
 end
 
 --- Sets how long each step may take from now on.
@@ -85,6 +99,9 @@ function Connection:receive(pattern, prefix, most)
     if not ok then
       return nil, err, prefix or ""
     end
+    local data, partial
+    data, err, partial = self.c:receive(pattern, prefix, most)
+    return data, self:reason(err), partial
   end
   return self.c:receive(pattern, prefix, most)
 end
@@ -99,6 +116,7 @@ function Connection:send(data)
     ok, err = self.c:send(data)
   end
   if not ok then
+    err = self:reason(err)
     self.send_error = err
   end
   return ok, err
@@ -254,15 +272,35 @@ end
 ---@param deadline number?
 ---@param timeout number?
 function Connection:reuse(deadline, timeout)
-  self.deadline = deadline
+  self.deadline, self.is_last_step = deadline, nil
   self.has_answered, self.body, self.body_sent, self.send_error = nil, nil, nil, nil
   self:set_timeout(timeout)
 end
 
+--- Secures the connection to a host.
+local function secure(self, layer, host, timeout)
+  if self.c.setoption then
+    -- The request follows the end of the handshake at once, whether the server has acknowledged that or not.
+    self.c:setoption("tcp-nodelay", true)
+  end
+  self.c = self.try(layer:wrap(self.c, host))
+  self.try(self:set_timeout(timeout))
+  local ok, err = layer:shake_hands(self.c, host)
+  self.try(ok, self:reason(err))
+end
+
 --- Connects the socket.
-local function connect(self, host, port, timeout)
+local function connect(self, host, port, timeout, layer, tunnel)
   self.try(self:set_timeout(timeout))
   self.try(self.c:connect(host, port))
+  if tunnel then
+    local ok, err = tunnels.open(self, tunnel)
+    self.try(ok, M.is_timeout(err) and err or "proxy: " .. tostring(err))
+    self.has_answered = nil
+  end
+  if layer then
+    secure(self, layer, tunnel and tunnel.host or host, timeout)
+  end
 end
 
 --- Opens a connection.
@@ -273,14 +311,20 @@ end
 ---@param create? fun(): any, string?  makes the socket; `socket.tcp` by default
 ---@param timeout? number  seconds that each step may take
 ---@param deadline? number  when the whole request has to be over, on the runtime's clock
+---@param tunnel? cosock.HttpTunnel  to open at the host, which is a proxy
 ---@return cosock.HttpConnection
-function M.open(host, port, create, timeout, deadline)
+function M.open(host, port, create, timeout, deadline, tunnel)
   local self = setmetatable({ deadline = deadline }, Connection)
+  local layer = layers.of(create)
+  if layer then
+    socket.try(layer:prepare())
+    create = socket.tcp
+  end
   self.c = socket.try((create or socket.tcp)())
   self.try = socket.newtry(function()
     self:close()
   end)
-  closing.if_raised(self, connect, self, host, port or 80, timeout)
+  closing.if_raised(self, connect, self, host, port or 80, timeout, layer, tunnel)
   return self
 end
 

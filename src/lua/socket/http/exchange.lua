@@ -34,8 +34,9 @@ end
 --- Opens a connection for a request.
 local function open(task)
   local given = task.given
-  local create = given.create or task.create(task.parts)
-  local connection = connections.open(task.host, task.port, create, task.timeout, task.deadline)
+  local connection = connections.open(
+    task.host, task.port, task.create, task.timeout, task.deadline, task.tunnel
+  )
   connection.origin = task.origin
   if given.source and task.origin and connection.c.setoption then
     -- The body follows the head at once, whether the server has acknowledged that or not.

@@ -2,6 +2,8 @@
 
 local require = ...
 
+local deep = require "cosock.deep"
+local layers = require "cosock.socket.http.layers"
 local requests = require "cosock.socket.http.request"
 local settings = require "cosock.socket.http.settings"
 local url = require "cosock.socket.url"
@@ -48,6 +50,30 @@ local function public_headers(headers)
   return result
 end
 
+--- What proves to a server who the client is, and what expects another name than the URL's.
+local FOR_ONE_HOST = { "key", "certificate", "certificates", "psk", "hostname" }
+
+--- What the next request asks of TLS: no less than the one before, which may have asked by its `create`.
+local function parameters_for(task, layer, is_same)
+  local parameters = layer and deep.copy(layer.parameters) or requests.parameters(task.given) or {}
+  if not is_same then
+    for _, field in ipairs(FOR_ONE_HOST) do
+      parameters[field] = nil
+    end
+  elseif parameters.key and not parameters.certificates then
+    -- The password stays with the key. In a field of its own it would be that of the URL's user, too.
+    parameters.certificates = {
+      {
+        key = parameters.key, certificate = parameters.certificate,
+        password = parameters.password or task.parts.password,
+      },
+    }
+    parameters.key, parameters.certificate = nil, nil
+  end
+  parameters.password = nil
+  return parameters
+end
+
 --- Whether the request is one that may be redirected further.
 local function may_follow(task, code)
   local given = task.given
@@ -77,16 +103,19 @@ function M.follow(task, code, headers)
   local given, parts = task.given, task.parts
   local address = url.absolute(base_of(task), location)
   local target = url.parse(address) or {}
-  if not settings.schemes[target.scheme] or parts.scheme == "https" and target.scheme ~= "https" then
+  local layer = layers.of(given.create)
+  local is_secure = layer or parts.scheme == "https"
+  if not settings.schemes[target.scheme] or is_secure and target.scheme ~= "https" then
     return nil
   end
   -- What it says about TLS stays; the method, the credentials and the step do not.
-  local following = requests.parameters(given) or {}
+  local is_same = is_same_host(parts, target)
+  local following = parameters_for(task, layer, is_same)
   following.url = address
   following.sink = given.sink
   following.proxy = given.proxy
   following.maxredirects = given.maxredirects
-  following.headers = is_same_host(parts, target) and given.headers or public_headers(given.headers)
+  following.headers = is_same and given.headers or public_headers(given.headers)
   if given.scheme == target.scheme then
     following.create = given.create
   end

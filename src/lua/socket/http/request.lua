@@ -3,12 +3,15 @@
 local require, native = ...
 
 local default = require "cosock.socket.http.default"
+local deep = require "cosock.deep"
 local head = require "cosock.socket.http.head"
+local layers = require "cosock.socket.http.layers"
 local origins = require "cosock.socket.http.origin"
 local settings = require "cosock.socket.http.settings"
 local single_line = require "cosock.socket.single_line"
 local socket = require "cosock.socket"
 local tasks = require "cosock.task"
+local tunnels = require "cosock.socket.http.tunnel"
 local url = require "cosock.socket.url"
 
 local clock = native.task.clock
@@ -25,7 +28,8 @@ local M = {}
 ---@field source? function  the body to send; in chunks unless there is a `content-length` among the headers
 ---@field sink? function  takes the body of the reply
 ---@field step? function  pumps both
----@field proxy? string  the URL of a proxy; comes before `http.PROXY`
+---@field proxy? string|false  the URL of a proxy; comes before `http.PROXY`. What needs TLS goes through a tunnel
+---  of it. A header `proxy-authorization` goes to the proxy only.
 ---@field redirect? boolean  false not to follow any
 ---@field maxredirects? integer|false  how many to follow (`http.LIMITS.redirects`); false for any number
 ---@field create? function  makes the socket; such a connection is used for this request only
@@ -154,6 +158,44 @@ local function proxy_of(given)
   return proxy
 end
 
+--- The tunnel that leads to the host of a request, through its proxy.
+local function tunnel_of(request, create)
+  local proxy = request.proxy_url
+  -- Without one, the proxy would see, and could change, what TLS is to protect.
+  try(layers.of(create), "proxy not supported for " .. request.scheme)
+  try(proxy.scheme == "http", ("proxy with %s not supported for %s"):format(proxy.scheme, request.scheme))
+  local authorization
+  if request.headers then
+    -- What is for the proxy is not for the server.
+    local headers = {}
+    for name, value in pairs(request.headers) do
+      if name:lower() == "proxy-authorization" then
+        authorization = value
+      else
+        headers[name] = value
+      end
+    end
+    request.headers = headers
+  end
+  return tunnels.new(request, proxy, authorization)
+end
+
+--- Which requests may share a connection with this one.
+local function origin_of(request, scheme, connects, create, tunnel)
+  local host, port, parameters = request.host, request.port, nil
+  if request.proxy_url then
+    local _
+    _, host, port = destination(request)
+  end
+  local layer = layers.of(create)
+  if layer then
+    parameters = layer.parameters
+  elseif scheme ~= "http" then
+    parameters = deep.copy(M.parameters(request))
+  end
+  return origins.new(scheme, host, port, connects.create, parameters, tunnel and tunnel.via)
+end
+
 --- A request made complete.
 ---@class cosock.HttpTask
 ---@field given cosock.HttpRequest  as the program gave it
@@ -163,7 +205,8 @@ end
 ---@field headers table<string, string|number>  names in lower case; empty if they are nothing but the usual ones
 ---@field head string  all that is sent before the body
 ---@field deadline number?  on the runtime's clock
----@field create fun(request: table): function  gives what makes the socket
+---@field create function  makes the socket
+---@field tunnel cosock.HttpTunnel?  if there is one to open
 ---@field host string  to connect to
 ---@field port integer|string
 ---@field timeout number?  seconds for each step
@@ -187,20 +230,28 @@ function M.complete(given, deadline)
   end
   try(request.host and request.host ~= "", ("invalid host '%s'"):format(tostring(request.host)))
   request.proxy_url = proxy_of(given)
+  local tunnel
   if request.proxy_url and request.scheme ~= "http" then
-    -- It would see, and could change, what TLS is to protect.
-    try(nil, "proxy not supported for " .. request.scheme)
+    tunnel = tunnel_of(request, given.create or scheme.create(request))
   end
 
   local connects_by, host, port = destination(request)
+  if tunnel then
+    -- From here on the proxy is no concern of the request.
+    connects_by, request.proxy_url = request.scheme, nil
+  end
   local connects = scheme_of(connects_by)
+  local create = given.create or connects.create(request)
   local is_shared = not given.create and settings.POOL and true or false
   local method, target = given.method, target_of(request)
   if not method or method == "" then
     method = "GET"
   end
   local headers, lines = default.headers(request, scheme.port, is_shared)
-  local parameters = connects_by ~= "http" and M.parameters(request) or nil
+  local timeout = settings.TIMEOUT
+  if connects.timeout then
+    timeout = connects.timeout()
+  end
   return {
     given = given,
     parts = request,
@@ -209,11 +260,12 @@ function M.complete(given, deadline)
     headers = headers,
     head = try(head.request_line(method, target)) .. lines,
     deadline = deadline or given.deadline and clock() + given.deadline,
-    create = connects.create,
+    create = create,
+    tunnel = tunnel,
     host = host,
     port = port,
-    timeout = connects.timeout and connects.timeout() or settings.TIMEOUT,
-    origin = is_shared and origins.new(connects_by, host, port, connects.create, parameters) or nil,
+    timeout = timeout,
+    origin = is_shared and origin_of(request, connects_by, connects, create, tunnel) or nil,
   }
 end
 
