@@ -53,7 +53,9 @@ describe("asyncify", function()
       ["mime.core"] = "cosock.mime",
       ["mbox"] = "cosock.mbox",
       ["ssl"] = "cosock.ssl",
+      ["ssl.config"] = "cosock.ssl.config",
       ["ssl.https"] = "cosock.ssl.https",
+      ["ssl.x509"] = "cosock.ssl.certificate",
     } do
       local built, loaded = pcall(require, ours)
       assert.is_true(built or public:find "^ssl" ~= nil, public) -- TLS can be left out of the build

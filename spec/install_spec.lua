@@ -8,7 +8,8 @@ local run = require "spec.support.run"
 
 local NAMES = {
   "socket", "socket.core", "socket.http", "socket.url", "socket.headers", "socket.tp", "socket.smtp", "socket.ftp",
-  "socket.unix", "socket.serial", "ltn12", "mime", "mime.core", "mbox", "ssl", "ssl.https",
+  "socket.unix", "socket.serial", "ltn12", "mime", "mime.core", "mbox", "ssl", "ssl.config",
+  "ssl.https", "ssl.x509",
 }
 
 --- Everything that install may change.

@@ -23,7 +23,9 @@ M.modules = {
   ["socket.unix"] = "cosock.socket.unix",
   ["socket.url"] = "cosock.socket.url",
   ["ssl"] = "cosock.ssl",
+  ["ssl.config"] = "cosock.ssl.config",
   ["ssl.https"] = "cosock.ssl.https",
+  ["ssl.x509"] = "cosock.ssl.certificate",
 }
 
 --- Those that appear in the `socket` table, too, once they are loaded.
