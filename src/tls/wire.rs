@@ -230,6 +230,37 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_out_at_once_stays_in_order() {
+        let (ours, theirs) = pair();
+        let mut wire = Wire::default();
+        wire.lend(&mut Buffers::default());
+        wire.send_at_once(Some(&ours));
+        wire.write_all(b"first ").expect("memory takes everything");
+        assert_eq!(wire.outgoing(), 0);
+        let filling = vec![b'x'; 16 * 1024];
+        let mut expected = b"first ".to_vec();
+        while wire.outgoing() == 0 {
+            wire.write_all(&filling).expect("memory takes everything");
+            expected.extend_from_slice(&filling);
+        }
+        let mut arrived = Vec::new();
+        let mut room = vec![0; 64 * 1024];
+        let count = (&theirs).read(&mut room).expect("much was sent");
+        arrived.extend_from_slice(&room[..count]);
+        // There is room again, yet what came first goes first.
+        wire.write_all(b"last").expect("memory takes everything");
+        expected.extend_from_slice(b"last");
+        wire.send_at_once(None);
+        while arrived.len() < expected.len() {
+            wire.push(&ours).expect("the peer is there");
+            let count = (&theirs).read(&mut room).expect("more was sent");
+            arrived.extend_from_slice(&room[..count]);
+        }
+        assert_eq!(wire.outgoing(), 0);
+        assert!(arrived == expected);
+    }
+
+    #[test]
     fn an_idle_wire_owns_no_memory() {
         let (ours, _theirs) = pair();
         let mut buffers = Buffers::default();
