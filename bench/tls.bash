@@ -69,7 +69,8 @@ tls_receive() { # MODULE PATTERN
     stop_server
 }
 
-# openssl_server: the openssl command as a server that sends the file and drops what it receives; sets server and port.
+# openssl_server: the openssl command as a server that sends one file and writes what it receives to another; sets
+# server and port.
 openssl_server() {
     local attempt
     # A little more than is measured: the connection that finds out whether the server listens takes some.
