@@ -113,10 +113,10 @@ describe("a peer", function()
   end
 
   -- A server of ours, and `openssl s_client`.
-  local function accept(options, changes)
+  local function accept(options, changes, filter)
     local listener = assert(socket.bind("127.0.0.1", 0))
     local _, port = listener:getsockname()
-    local program = openssl.client(port, options)
+    local program = openssl.client(port, options, filter)
     local connection = assert(ssl.wrap(assert(listener:accept()), tls.server(changes)))
     listener:close()
     assert(connection:dohandshake())
@@ -156,6 +156,49 @@ describe("a peer", function()
     it(title .. " as a client, and nobody is disturbed", function()
       local connection, program = accept("-tls1_3 -msg")
       exchange(connection, program, command, "^>>> .*KeyUpdate")
+    end)
+  end
+
+  -- The same while we send as fast as it takes it. What it says of that is left out of its output.
+  local function exchange_under_load(connection, program, command)
+    local received, sent, done = 0, 0, false
+    local piece = (("x"):rep(63) .. "\n"):rep(256)
+    run.tasks(function()
+      for index = 1, 3 do
+        assert.equal("line " .. index, connection:receive())
+        received = index
+      end
+    end, function()
+      repeat
+        assert.equal(#piece, (connection:send(piece)))
+        sent = sent + 1
+        socket.sleep(0)
+      until done
+    end, function()
+      for index = 1, 3 do
+        local before = sent
+        program:write(command)
+        program:expect ">>> .*KeyUpdate"
+        program:write("line " .. index)
+        while received < index or sent == before do
+          socket.sleep(0.001)
+        end
+      end
+      done = true
+    end)
+    connection:close()
+    program:finish()
+  end
+
+  for title, command in pairs { ["asks for new keys"] = "K", ["changes its keys"] = "k" } do
+    it(title .. " as a server under load, and nobody is disturbed", function()
+      local connection, program = connect("-tls1_3 -msg", "grep --line-buffered -a -e ^ACCEPT -e KeyUpdate")
+      exchange_under_load(connection, program, command)
+    end)
+
+    it(title .. " as a client under load, and nobody is disturbed", function()
+      local connection, program = accept("-tls1_3 -msg", nil, "grep --line-buffered -a KeyUpdate")
+      exchange_under_load(connection, program, command)
     end)
   end
 

@@ -1,5 +1,6 @@
 -- Coming back to a peer: less of a handshake for a client whose context remembers it. And the file of keys.
 
+local cosock = require "cosock"
 local openssl = require "spec.support.openssl"
 local process = require "spec.support.process"
 local run = require "spec.support.run"
@@ -65,6 +66,28 @@ describe("a client's context", function()
           assert.is_true(verified)
           assert.equal(first:pem(), certificate:pem())
         end
+      end)
+    end)
+
+    it("comes back in many tasks at once, with " .. version, function()
+      with_server(server { protocol = version }, function(connect)
+        local context = assert(ssl.newcontext(client()))
+        -- How many of ten connections, begun at once, come back.
+        local function ten()
+          local resumed, ended = 0, 0
+          for _ = 1, 10 do
+            cosock.spawn(function()
+              local came_back = connect(context)
+              resumed, ended = resumed + (came_back and 1 or 0), ended + 1
+            end)
+          end
+          repeat
+            socket.sleep(0.001)
+          until ended == 10
+          return resumed
+        end
+        ten() -- each is given what one or two others can come back by
+        assert.equal(10, ten())
       end)
     end)
 

@@ -115,9 +115,11 @@ end
 --- Starts a client.
 ---@param port integer
 ---@param options string  of `openssl s_client`
+---@param filter string?  a command that its output goes through
 ---@return table program
-function M.client(port, options)
-  return start(("openssl s_client -connect 127.0.0.1:%d -CAfile %s %s"):format(port, tls.file "root.pem", options))
+function M.client(port, options, filter)
+  return start(("openssl s_client -connect 127.0.0.1:%d -CAfile %s %s"):format(
+    port, tls.file "root.pem", options), filter)
 end
 
 return M

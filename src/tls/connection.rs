@@ -29,6 +29,9 @@ enum State {
     Ended,
 }
 
+/// How much there is in a record at most, in bytes.
+const RECORD: usize = 16 * 1024;
+
 /// The part of a socket that is there when it speaks TLS.
 #[derive(Debug)]
 pub struct Connection {
@@ -141,7 +144,12 @@ impl Connection {
 
     /// Whether something has been received and not handed out, decrypted or not.
     pub fn has_received(&self) -> bool {
-        self.stream.get_ref().has_incoming() || self.ssl().pending() > 0
+        self.stream.get_ref().incoming() > 0 || self.ssl().pending() > 0
+    }
+
+    /// How much has been received that OpenSSL has not taken yet.
+    pub(super) fn undecrypted(&self) -> usize {
+        self.stream.get_ref().incoming()
     }
 
     /// Notes what an operation in `direction` that ended so has to wait for.
@@ -243,13 +251,24 @@ impl Connection {
         let _ = unsafe { ssl_mut(&mut self.stream).set_session(session) };
     }
 
-    /// Encrypts `data`.
+    /// Encrypts `data`, to be sent. Some of it may be out already.
     ///
     /// # Errors
     /// OpenSSL's reason.
-    pub(super) fn encrypt(&mut self, data: &[u8]) -> Result<usize, Text> {
+    pub(super) fn encrypt(&mut self, data: &[u8], descriptor: &Descriptor) -> Result<usize, Text> {
         forget();
-        self.stream.ssl_write(data).map_err(|error| failure(&error))
+        // What becomes a single record goes out from where OpenSSL has made it.
+        if data.len() <= RECORD {
+            self.wire().send_at_once(Some(descriptor));
+        }
+        let encrypted = self.stream.ssl_write(data);
+        self.wire().send_at_once(None);
+        encrypted.map_err(|error| failure(&error))
+    }
+
+    /// How much is to be sent.
+    pub(super) fn outgoing(&self) -> usize {
+        self.stream.get_ref().outgoing()
     }
 
     /// Sends what has been encrypted. Returns whether that is all.

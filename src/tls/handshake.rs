@@ -13,11 +13,12 @@ use crate::net::stream::CALLS_IN_A_ROW;
 use crate::scheduler::Direction;
 
 impl Socket {
-    /// Goes on with the handshake as far as possible without waiting.
+    /// Goes on with the handshake as far as possible without waiting. `may_block` as in
+    /// [`Socket::receive`].
     ///
     /// # Errors
     /// [`Failure`]. A handshake that has failed fails again for the same reason.
-    pub fn shake_hands(&mut self, buffers: &mut Buffers) -> Result<(), Failure> {
+    pub fn shake_hands(&mut self, may_block: bool, buffers: &mut Buffers) -> Result<(), Failure> {
         let Some(tls) = &mut self.tls else {
             return Err(CLOSED.into());
         };
@@ -29,7 +30,7 @@ impl Socket {
             return Err(Failure::Error(reason.clone()));
         }
         tls.resume(descriptor);
-        let outcome = tls.with_buffers(buffers, |tls| go_on(tls, descriptor, &mut self.drained));
+        let outcome = tls.with_buffers(buffers, |tls| go_on(tls, descriptor, &mut self.drained, may_block));
         if let Err(Failure::Error(reason)) = &outcome {
             tls.failure = Some(reason.clone());
         }
@@ -38,10 +39,16 @@ impl Socket {
     }
 }
 
-fn go_on(tls: &mut Connection, descriptor: &Descriptor, drained: &mut bool) -> Result<(), Failure> {
+fn go_on(
+    tls: &mut Connection,
+    descriptor: &Descriptor,
+    drained: &mut bool,
+    may_block: bool,
+) -> Result<(), Failure> {
     for _ in 0..CALLS_IN_A_ROW {
         let advanced = tls.shake_hands();
         // Whatever came of it, the peer has to know: what it is to answer, or why it has failed.
+        let is_peers_turn = tls.outgoing() > 0;
         let pushed = tls.push(descriptor);
         if advanced.map_err(Failure::Error)? {
             return match pushed {
@@ -49,6 +56,10 @@ fn go_on(tls: &mut Connection, descriptor: &Descriptor, drained: &mut bool) -> R
                 Ok(false) => Err(Failure::Blocked(Direction::Write)),
                 Err(error) => Err(Failure::Error(system_error(&error))),
             };
+        }
+        if may_block && (is_peers_turn || *drained) && matches!(pushed, Ok(true)) {
+            // Nobody answers as fast as we could look.
+            return Err(Failure::Blocked(Direction::Read));
         }
         let pulled = match tls.pull(descriptor) {
             // The peer is gone; if it had said why, that would have been received.

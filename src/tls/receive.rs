@@ -13,6 +13,9 @@ use crate::net::socket::{Failure, Socket, Statistics};
 use crate::net::stream::{CALLS_IN_A_ROW, ROOM, Received};
 use crate::scheduler::Direction;
 
+/// How much that is not decrypted yet is decrypted by way of the scratch buffer, in bytes.
+const BY_WAY_OF_SCRATCH: usize = 16 * 1024;
+
 impl Socket {
     /// Tries to receive what `pattern` asks for, by way of `scratch`: [`Socket::receive`] for a socket
     /// that speaks TLS.
@@ -72,7 +75,10 @@ impl Receiving<'_> {
     ) -> Result<Received, Failure> {
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
         for _ in 0..CALLS_IN_A_ROW {
-            let decrypted = if self.buffer.is_empty() {
+            let pending = self.tls.undecrypted();
+            // What is no more than a record or two is mostly what was asked for, and needs no memory of its own.
+            let in_scratch = self.buffer.is_empty() && pending <= BY_WAY_OF_SCRATCH;
+            let decrypted = if in_scratch {
                 self.tls.decrypt(uninitialised(scratch))
             } else {
                 let wanted = match pattern {
@@ -81,7 +87,8 @@ impl Receiving<'_> {
                     Pattern::Line | Pattern::LineUpTo(_) => 0,
                     Pattern::All => self.buffer.len(),
                 };
-                let room = wanted.clamp(ROOM.start, ROOM.end);
+                // All that was received is decrypted, else it would have to be kept.
+                let room = wanted.max(pending).clamp(ROOM.start, ROOM.end);
                 self.buffer.extend_with(room, |spare| self.tls.decrypt(spare))
             };
             let count = match decrypted {
@@ -95,7 +102,7 @@ impl Receiving<'_> {
                 self.pull(may_block)?;
                 continue;
             }
-            if self.buffer.is_empty() {
+            if in_scratch {
                 let arrived = &mut scratch[..count];
                 if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {
                     self.buffer.extend(&arrived[found.used..]);

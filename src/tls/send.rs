@@ -67,7 +67,7 @@ fn send(
         if tls.is_in_handshake() {
             finish_handshake(tls, descriptor, buffer)?;
         } else {
-            *sent += tls.encrypt(&rest[..rest.len().min(PIECE)]).map_err(Failure::Error)?;
+            *sent += tls.encrypt(&rest[..rest.len().min(PIECE)], descriptor).map_err(Failure::Error)?;
         }
     }
     Err(Failure::Busy)

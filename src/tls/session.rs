@@ -15,10 +15,11 @@ use super::local::{Local, guarded};
 use super::protocol::Role;
 use super::verification::Hostname;
 
-/// How many sessions are kept for a peer. Servers give two at a time.
-const FOR_A_PEER: usize = 4;
-/// For how many peers sessions are kept.
-const PEERS: usize = 1024;
+/// How many sessions are kept for a peer. Servers give two at a time, and a program may begin many
+/// connections at once.
+const FOR_A_PEER: usize = 64;
+/// How many sessions are kept for all of them.
+const SESSIONS: usize = 4096;
 
 /// Whom a session is for: an address, the name that was asked for there, and who was to be found there. A
 /// session that is resumed is not verified again, so it must not serve for another host behind the same address.
@@ -29,16 +30,21 @@ pub(super) type Place = (SocketAddr, Option<Vec<u8>>, Option<Hostname>);
 pub(super) struct Sessions {
     /// Those that OpenSSL has handed out in the operation that runs.
     fresh: Rc<RefCell<Vec<SslSession>>>,
-    by_place: RefCell<HashMap<Place, Vec<SslSession>>>,
+    kept: RefCell<Kept>,
+}
+
+/// What is there to be resumed, the latest session of a place last.
+#[derive(Default)]
+struct Kept {
+    by_place: HashMap<Place, Vec<SslSession>>,
+    /// How many sessions that is.
+    count: usize,
 }
 
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Sessions are secrets.
-        formatter
-            .debug_struct("Sessions")
-            .field("peers", &self.by_place.borrow().len())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Sessions").field("count", &self.kept.borrow().count).finish_non_exhaustive()
     }
 }
 
@@ -55,37 +61,44 @@ impl Sessions {
 
     /// Forgets all.
     pub(super) fn forget(&self) {
-        self.by_place.borrow_mut().clear();
+        self.kept.take();
     }
+}
 
+impl Kept {
     /// The session to resume at a place, if there is one. It is not to be used again, unless the protocol
     /// gives no others.
-    fn take(&self, place: &Place) -> Option<SslSession> {
-        let mut by_place = self.by_place.borrow_mut();
-        let sessions = by_place.get_mut(place)?;
+    fn take(&mut self, place: &Place) -> Option<SslSession> {
+        let sessions = self.by_place.get_mut(place)?;
         let session = sessions.pop()?;
         if session.protocol_version() != SslVersion::TLS1_3 {
             sessions.push(session.clone());
-        } else if sessions.is_empty() {
-            by_place.remove(place);
+            return Some(session);
+        }
+        self.count -= 1;
+        if sessions.is_empty() {
+            self.by_place.remove(place);
         }
         Some(session)
     }
 
-    fn keep(&self, place: &Place, session: SslSession) {
-        let mut by_place = self.by_place.borrow_mut();
-        if by_place.len() >= PEERS && !by_place.contains_key(place) {
-            // Any of them: there are many, and losing one costs its peer a few milliseconds.
-            let victim = by_place.keys().next().cloned();
-            victim.map(|victim| by_place.remove(&victim));
-        }
-        let sessions = by_place.entry(place.clone()).or_default();
+    fn keep(&mut self, place: &Place, session: SslSession) {
         if session.protocol_version() != SslVersion::TLS1_3 {
-            sessions.clear();
-        } else if sessions.len() == FOR_A_PEER {
-            sessions.remove(0);
+            self.forget(place);
+        } else if self.by_place.get(place).is_some_and(|sessions| sessions.len() >= FOR_A_PEER) {
+            self.by_place.get_mut(place).map(|sessions| sessions.remove(0));
+            self.count -= 1;
+        } else if self.count >= SESSIONS {
+            // Any of them: there are many, and losing one costs its peer a few milliseconds.
+            let victim = self.by_place.keys().next().cloned();
+            victim.inspect(|victim| self.forget(victim));
         }
-        sessions.push(session);
+        self.by_place.entry(place.clone()).or_default().push(session);
+        self.count += 1;
+    }
+
+    fn forget(&mut self, place: &Place) {
+        self.count -= self.by_place.remove(place).map_or(0, |sessions| sessions.len());
     }
 }
 
@@ -101,7 +114,7 @@ impl Connection {
         };
         let name = self.ssl().servername_raw(openssl::ssl::NameType::HOST_NAME).map(<[u8]>::to_vec);
         let place = (address, name, self.hostname.clone());
-        if let Some(session) = sessions.take(&place) {
+        if let Some(session) = sessions.kept.borrow_mut().take(&place) {
             self.set_session(&session);
         }
         self.place = Some(place);
@@ -118,14 +131,14 @@ impl Connection {
         // What is resumed is not verified again, so errors that were passed over must not be lost.
         let is_fine = self.ssl().verify_result() == X509VerifyResult::OK || self.recorded_errors().is_none();
         for session in fresh.into_iter().filter(|_| is_fine) {
-            sessions.keep(place, session);
+            sessions.kept.borrow_mut().keep(place, session);
         }
     }
 
     /// After a handshake that failed: what was kept for this peer may be why.
     pub(super) fn forget_sessions_of_peer(&self) {
         if let (Some(place), Some(sessions)) = (&self.place, self.context().sessions()) {
-            sessions.by_place.borrow_mut().remove(place);
+            sessions.kept.borrow_mut().forget(place);
         }
     }
 }

@@ -79,7 +79,7 @@ fn pair(version: Option<SslVersion>) -> [Socket; 2] {
     let mut done = [false; 2];
     while done != [true; 2] {
         for (socket, done) in ends.iter_mut().zip(&mut done) {
-            match socket.shake_hands(&mut buffers) {
+            match socket.shake_hands(false, &mut buffers) {
                 Ok(()) => *done = true,
                 Err(Failure::Blocked(_) | Failure::Busy) => {}
                 Err(failure) => panic!("the handshake failed: {failure:?}"),

@@ -8,8 +8,9 @@
 
 use std::io::{self, Read, Write};
 use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
-use socket2::Socket as Descriptor;
+use socket2::{SockRef, Socket as Descriptor};
 
 use crate::net::stream::SEND_FLAGS;
 
@@ -45,6 +46,8 @@ pub struct Wire {
     /// What is to be sent: from `sent` on.
     outgoing: Vec<u8>,
     sent: usize,
+    /// Where what OpenSSL writes goes at once, if nothing is to be sent before it.
+    at_once: Option<RawFd>,
 }
 
 impl Wire {
@@ -78,14 +81,20 @@ impl Wire {
         buffers.outgoing.clear();
     }
 
-    /// Whether something has been received that OpenSSL has not taken yet.
-    pub fn has_incoming(&self) -> bool {
-        self.taken < self.filled
+    /// How much has been received that OpenSSL has not taken yet.
+    pub fn incoming(&self) -> usize {
+        self.filled - self.taken
     }
 
     /// How much is to be sent.
     pub fn outgoing(&self) -> usize {
         self.outgoing.len() - self.sent
+    }
+
+    /// Lets what OpenSSL writes from now on go to the descriptor at once, or no longer. What the system
+    /// does not take, for whatever reason, is to be sent later.
+    pub fn send_at_once(&mut self, descriptor: Option<&Descriptor>) {
+        self.at_once = descriptor.map(AsRawFd::as_raw_fd);
     }
 
     /// Receives what has arrived, in one system call. To be called when OpenSSL has taken all that was
@@ -94,7 +103,7 @@ impl Wire {
     /// # Errors
     /// Those of `recv(2)`.
     pub fn pull(&mut self, descriptor: &Descriptor) -> io::Result<Pulled> {
-        debug_assert!(!self.has_incoming(), "received bytes would be lost");
+        debug_assert!(self.incoming() == 0, "received bytes would be lost");
         let mut reader: &Descriptor = descriptor;
         self.taken = 0;
         self.filled = 0;
@@ -146,7 +155,14 @@ impl Read for Wire {
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.outgoing.extend_from_slice(bytes);
+        let mut out = 0;
+        if let Some(descriptor) = self.at_once.filter(|_| self.outgoing() == 0) {
+            // SAFETY: whoever has set it keeps it open until it is taken back.
+            let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
+            // What failed fails again when the rest is sent, and is told then.
+            out = SockRef::from(&descriptor).send_with_flags(bytes, SEND_FLAGS).unwrap_or(0);
+        }
+        self.outgoing.extend_from_slice(&bytes[out..]);
         Ok(bytes.len())
     }
 
@@ -197,12 +213,12 @@ mod tests {
         let mut room = [0; 3];
         wire.read_exact(&mut room).expect("there is enough");
         wire.give_back(&mut buffers);
-        assert!(wire.has_incoming());
+        assert_eq!(wire.incoming(), 5);
         assert_eq!(wire.outgoing(), 7);
 
         let mut other = Wire::default();
         other.lend(&mut buffers);
-        assert!(!other.has_incoming());
+        assert_eq!(other.incoming(), 0);
         assert_eq!(other.outgoing(), 0);
         other.give_back(&mut buffers);
 
@@ -210,7 +226,38 @@ mod tests {
         let mut room = [0; 5];
         wire.read_exact(&mut room).expect("there is enough");
         assert_eq!(&room, b"eived");
-        assert!(!wire.has_incoming());
+        assert_eq!(wire.incoming(), 0);
+    }
+
+    #[test]
+    fn what_goes_out_at_once_stays_in_order() {
+        let (ours, theirs) = pair();
+        let mut wire = Wire::default();
+        wire.lend(&mut Buffers::default());
+        wire.send_at_once(Some(&ours));
+        wire.write_all(b"first ").expect("memory takes everything");
+        assert_eq!(wire.outgoing(), 0);
+        let filling = vec![b'x'; 16 * 1024];
+        let mut expected = b"first ".to_vec();
+        while wire.outgoing() == 0 {
+            wire.write_all(&filling).expect("memory takes everything");
+            expected.extend_from_slice(&filling);
+        }
+        let mut arrived = Vec::new();
+        let mut room = vec![0; 64 * 1024];
+        let count = (&theirs).read(&mut room).expect("much was sent");
+        arrived.extend_from_slice(&room[..count]);
+        // There is room again, yet what came first goes first.
+        wire.write_all(b"last").expect("memory takes everything");
+        expected.extend_from_slice(b"last");
+        wire.send_at_once(None);
+        while arrived.len() < expected.len() {
+            wire.push(&ours).expect("the peer is there");
+            let count = (&theirs).read(&mut room).expect("more was sent");
+            arrived.extend_from_slice(&room[..count]);
+        }
+        assert_eq!(wire.outgoing(), 0);
+        assert!(arrived == expected);
     }
 
     #[test]

@@ -109,8 +109,9 @@ fn shake_hands(call: &Call<'_>) -> Result<Values, Raise> {
         return Ok(failed(CLOSED));
     }
     let mut buffers = call.context.tls.take_buffers();
-    let attempt =
-        call.attempt_tls(socket, Direction::Read, began, |socket, _| socket.shake_hands(&mut buffers));
+    let attempt = call.attempt_tls(socket, Direction::Read, began, |socket, may_block| {
+        socket.shake_hands(may_block, &mut buffers)
+    });
     call.context.tls.return_buffers(buffers);
     Ok(match attempt? {
         Attempt::Done(()) => one(true),
