@@ -199,10 +199,22 @@ pub fn new_descriptor(family: Family, kind: Type) -> io::Result<socket2::Socket>
         _ if kind == Type::STREAM => Some(Protocol::TCP),
         _ => Some(Protocol::UDP),
     };
-    let socket = socket2::Socket::new(domain, kind, protocol)?;
+    let socket = new_nonblocking(domain, kind, protocol)?;
     if domain == Domain::IPV6 {
         socket.set_only_v6(true)?;
     }
+    Ok(socket)
+}
+
+#[cfg(not(any(target_os = "macos", target_os = "ios")))]
+fn new_nonblocking(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<socket2::Socket> {
+    // One system call where setting it takes two more.
+    socket2::Socket::new(domain, kind.nonblocking(), protocol)
+}
+
+#[cfg(any(target_os = "macos", target_os = "ios"))]
+fn new_nonblocking(domain: Domain, kind: Type, protocol: Option<Protocol>) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(domain, kind, protocol)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -4,21 +4,23 @@
 //! comes that nobody waits for. So a connection that is always waited for is registered once, and
 //! one whose owner is busy elsewhere stops making events: backpressure.
 
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "epoll.rs")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "portable.rs")]
+mod events;
+
 use std::io;
-use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use polling::{Event, Events, PollMode, Poller};
-use rustix::event::{PollFd, PollFlags};
+use polling::{Event, PollMode, Poller};
 
-use crate::net::readiness;
 use crate::scheduler::{Direction, SourceId};
+use events::Collector;
 
 /// How many events one look at the system collects at most. What it looks at is still in the processor's
 /// cache when the tasks use it; with a thousand at once it is not.
-const EVENTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+const EVENTS_AT_ONCE: usize = 64;
 
 /// What the system reports about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ pub struct Readiness {
 #[derive(Debug)]
 pub struct Reactor {
     poller: Arc<Poller>,
-    events: Events,
+    collector: Collector,
     /// What the last wait reported and nobody asked for yet, the next one last.
     reported: Vec<Readiness>,
     /// The registered sources, each at its index.
@@ -58,7 +60,7 @@ impl Reactor {
     pub fn new() -> io::Result<Self> {
         Ok(Reactor {
             poller: Arc::new(Poller::new()?),
-            events: Events::with_capacity(EVENTS_AT_ONCE),
+            collector: Collector::new(EVENTS_AT_ONCE),
             reported: Vec::new(),
             registrations: Vec::new(),
         })
@@ -142,26 +144,15 @@ impl Reactor {
         self.registrations.iter().all(Option::is_none)
     }
 
-    /// Waits until there are events or `limit` has passed (`None`: as long as it takes). The events
-    /// are then handed out by [`Reactor::next_event`].
+    /// Waits until there are events or `limit` has passed (`None`: as long as it takes), perhaps a little
+    /// less. The events are then handed out by [`Reactor::next_event`].
     ///
     /// # Errors
     /// Those of the event queue. `EINTR` is reported as such, although [`Poller::wait`] hides it:
     /// the interpreter's signal handler has asked to run something.
     pub fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         self.reported.clear();
-        let mut polled = [PollFd::from_borrowed_fd(self.poller.as_fd(), PollFlags::IN)];
-        if readiness::poll_for(&mut polled, limit)? == 0 {
-            return Ok(());
-        }
-        self.events.clear();
-        self.poller.wait(&mut self.events, Some(Duration::ZERO))?;
-        let events = self.events.iter().map(|event| Readiness {
-            key: event.key,
-            readable: event.readable,
-            writable: event.writable,
-        });
-        self.reported.extend(events);
+        self.collector.wait(&self.poller, limit, &mut self.reported)?;
         self.reported.reverse();
         Ok(())
     }

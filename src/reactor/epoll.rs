@@ -1,0 +1,101 @@
+//! Collects events on Linux.
+//!
+//! [`Poller::wait`] takes five system calls a look, for its timer and its notifier, and hides that a
+//! signal came. Its descriptor is that of an epoll instance whose events carry the keys they were
+//! registered with, so one call of our own does; the poller's is needed only when another thread has
+//! notified it.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use polling::{Events, Poller};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use super::Readiness;
+use crate::net::readiness::poll_for;
+
+/// The key of the poller's own notifier, which it keeps for itself.
+const NOTIFIER: u64 = usize::MAX as u64;
+
+/// What means that a descriptor can be read from, as the poller sees it.
+const READABLE: EventFlags =
+    EventFlags::IN.union(EventFlags::HUP).union(EventFlags::ERR).union(EventFlags::PRI);
+/// What means that it can be written to.
+const WRITABLE: EventFlags = EventFlags::OUT.union(EventFlags::HUP).union(EventFlags::ERR);
+
+/// Collects what a poller reports.
+pub(super) struct Collector {
+    events: Vec<epoll::Event>,
+    /// For the poller, when it was notified.
+    polled: Events,
+}
+
+impl std::fmt::Debug for Collector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Collector").field("capacity", &self.events.capacity()).finish_non_exhaustive()
+    }
+}
+
+impl Collector {
+    /// One that collects `most` events at a time.
+    pub(super) fn new(most: usize) -> Self {
+        Collector {
+            events: Vec::with_capacity(most),
+            polled: Events::with_capacity(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)),
+        }
+    }
+
+    /// Waits for events up to `limit`, perhaps a millisecond less, and adds them to `reported`.
+    ///
+    /// # Errors
+    /// Those of the event queue, `EINTR` included.
+    pub(super) fn wait(
+        &mut self,
+        poller: &Poller,
+        limit: Option<Duration>,
+        reported: &mut Vec<Readiness>,
+    ) -> io::Result<()> {
+        let timeout = match limit.map(|limit| (limit, limit.as_millis())) {
+            None => None,
+            Some((Duration::ZERO, _)) => Some(Timespec::default()),
+            // epoll counts milliseconds only.
+            Some((limit, 0)) => {
+                let mut polled = [PollFd::from_borrowed_fd(poller.as_fd(), PollFlags::IN)];
+                if poll_for(&mut polled, Some(limit))? == 0 {
+                    return Ok(());
+                }
+                Some(Timespec::default())
+            }
+            Some((_, milliseconds)) => {
+                let milliseconds = milliseconds.min(i32::MAX as u128) as u64;
+                Timespec::try_from(Duration::from_millis(milliseconds)).ok()
+            }
+        };
+        self.events.clear();
+        epoll::wait(poller, spare_capacity(&mut self.events), timeout.as_ref())?;
+        if self.events.iter().any(|event| event.data.u64() == NOTIFIER) {
+            // What else there is is reported once more, as nobody has dealt with it.
+            self.polled.clear();
+            poller.wait(&mut self.polled, Some(Duration::ZERO))?;
+            reported.extend(self.polled.iter().map(|event| Readiness {
+                key: event.key,
+                readable: event.readable,
+                writable: event.writable,
+            }));
+            return Ok(());
+        }
+        reported.extend(self.events.iter().map(|event| {
+            let flags = event.flags;
+            Readiness {
+                key: event.data.u64() as usize,
+                readable: flags.intersects(READABLE),
+                writable: flags.intersects(WRITABLE),
+            }
+        }));
+        Ok(())
+    }
+}
