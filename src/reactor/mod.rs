@@ -20,7 +20,7 @@ use events::Collector;
 
 /// How many events one look at the system collects at most. What it looks at is still in the processor's
 /// cache when the tasks use it; with a thousand at once it is not.
-const EVENTS_AT_ONCE: usize = 64;
+const EVENTS_AT_ONCE: usize = 16;
 
 /// What the system reports about a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
