@@ -18,6 +18,7 @@ use mlua::{AnyUserData, Lua, Result, Table, Value};
 use super::context::Context;
 use super::waiting::park;
 
+mod status;
 #[cfg(not(any(feature = "lua51", feature = "luajit")))]
 mod wrap;
 
@@ -54,7 +55,7 @@ pub(super) fn functions(lua: &Lua, context: &AnyUserData) -> Result<Table> {
     // SAFETY: the function is fine with any upvalues; it has none.
     let marker = Value::Function(unsafe { lua.create_c_function(outward)? });
     add("resume", resume, marker.clone())?;
-    add("status", status, Value::Nil)?;
+    add("status", status::status, Value::Nil)?;
     add("enter", enter, Value::Nil)?;
     add("link", link, Value::Nil)?;
     #[cfg(any(feature = "lua51", feature = "luajit"))]
@@ -63,7 +64,7 @@ pub(super) fn functions(lua: &Lua, context: &AnyUserData) -> Result<Table> {
     add("wrap", wrap::wrap, Value::Nil)?;
     match standard.get("close")? {
         Value::Nil => {}
-        standard_close => add("close", close, standard_close)?,
+        standard_close => add("close", status::close, standard_close)?,
     }
     group.set("outward", marker)?;
     group.set("links", links)?;
@@ -131,7 +132,7 @@ unsafe fn run(
     unsafe {
         let context = context(state);
         if (ffi::lua_status(thread) != ffi::LUA_YIELD || may_have_link(context, thread))
-            && let Some(refusal) = refusal(state, thread, own)
+            && let Some(refusal) = status::refusal(state, thread, own)
         {
             ffi::lua_pushstring(state, refusal.as_ptr());
             return Outcome::Failed;
@@ -336,29 +337,6 @@ fn may_have_link(context: Option<&Context>, thread: *mut lua_State) -> bool {
     context.is_none_or(|context| context.linked.borrow().contains(&thread))
 }
 
-/// Why a coroutine cannot be resumed, in the interpreter's words.
-///
-/// # Safety
-/// As [`resume`].
-unsafe fn refusal(state: *mut lua_State, thread: *mut lua_State, own: c_int) -> Option<&'static CStr> {
-    // SAFETY: as the caller vouches.
-    let status = unsafe { status_of(state, thread, own) };
-    match status {
-        Status::Suspended => None,
-        Status::Dead => Some(c"cannot resume dead coroutine"),
-        #[cfg(feature = "lua51")]
-        Status::Normal => Some(c"cannot resume normal coroutine"),
-        #[cfg(any(feature = "lua51", feature = "luajit"))]
-        _ => Some(c"cannot resume running coroutine"),
-        // These take a coroutine for dead whose function has nothing on its stack.
-        // SAFETY: likewise.
-        #[cfg(any(feature = "lua52", feature = "lua53"))]
-        _ if unsafe { ffi::lua_gettop(thread) } == 0 => Some(c"cannot resume dead coroutine"),
-        #[cfg(not(any(feature = "lua51", feature = "luajit")))]
-        _ => Some(c"cannot resume non-suspended coroutine"),
-    }
-}
-
 /// Too many values for a stack: Lua 5.1 and LuaJIT raise that.
 ///
 /// # Safety
@@ -385,105 +363,6 @@ unsafe fn too_many(state: *mut lua_State, message: &CStr) -> Outcome {
 unsafe fn context<'a>(state: *mut lua_State) -> Option<&'a Context> {
     // SAFETY: the upvalue is the userdata of a context, whose block points to it or is null.
     unsafe { (*ffi::lua_touserdata(state, ffi::lua_upvalueindex(CONTEXT)).cast::<*const Context>()).as_ref() }
-}
-
-// Status
-
-/// What a coroutine is doing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Running,
-    Suspended,
-    Normal,
-    Dead,
-}
-
-impl Status {
-    fn name(self) -> &'static CStr {
-        match self {
-            Status::Running => c"running",
-            Status::Suspended => c"suspended",
-            Status::Normal => c"normal",
-            Status::Dead => c"dead",
-        }
-    }
-}
-
-/// What `thread`, the value at index `own`, is doing. One that waits is normal: it goes on when the
-/// loop says so.
-///
-/// # Safety
-/// As [`resume`].
-unsafe fn status_of(state: *mut lua_State, thread: *mut lua_State, own: c_int) -> Status {
-    // SAFETY: as the caller vouches; two values are pushed and popped, and looking into a stack
-    // changes nothing.
-    unsafe {
-        if thread == state {
-            return Status::Running;
-        }
-        ffi::lua_pushvalue(state, own);
-        ffi::lua_rawget(state, ffi::lua_upvalueindex(LINKS));
-        let link = ffi::lua_type(state, -1);
-        ffi::lua_pop(state, 1);
-        match (link, ffi::lua_status(thread)) {
-            (ffi::LUA_TNIL, ffi::LUA_YIELD) => Status::Suspended,
-            (ffi::LUA_TNIL, ffi::LUA_OK) => {
-                let mut record: ffi::lua_Debug = std::mem::zeroed();
-                if ffi::lua_getstack(thread, 0, &mut record) != 0 {
-                    Status::Normal
-                } else if ffi::lua_gettop(thread) == 0 {
-                    Status::Dead
-                } else {
-                    Status::Suspended
-                }
-            }
-            (ffi::LUA_TTHREAD, _) => Status::Normal,
-            _ => Status::Dead,
-        }
-    }
-}
-
-/// `status(thread)`: as `coroutine.status`.
-///
-/// # Safety
-/// As [`resume`].
-unsafe extern "C-unwind" fn status(state: *mut lua_State) -> c_int {
-    // SAFETY: as the caller vouches.
-    unsafe {
-        let thread = checked_thread(state);
-        let status = status_of(state, thread, 1);
-        ffi::lua_pushstring(state, status.name().as_ptr());
-    }
-    1
-}
-
-/// `close(thread)`: as `coroutine.close`.
-///
-/// # Safety
-/// As [`resume`].
-unsafe extern "C-unwind" fn close(state: *mut lua_State) -> c_int {
-    // SAFETY: as the caller vouches; the frame owns nothing when Lua leaves it.
-    unsafe {
-        if cfg!(feature = "lua55") && ffi::lua_gettop(state) == 0 {
-            ffi::lua_pushthread(state);
-        }
-        let thread = checked_thread(state);
-        let status = status_of(state, thread, 1);
-        // From Lua 5.5 on, a coroutine can close itself.
-        if status == Status::Normal || status == Status::Running && cfg!(not(feature = "lua55")) {
-            ffi::luaL_where(state, 1);
-            ffi::lua_pushstring(state, c"cannot close a ".as_ptr());
-            ffi::lua_pushstring(state, status.name().as_ptr());
-            ffi::lua_pushstring(state, c" coroutine".as_ptr());
-            ffi::lua_concat(state, 4);
-            ffi::lua_error(state);
-        }
-        ffi::lua_settop(state, 1);
-        ffi::lua_pushvalue(state, ffi::lua_upvalueindex(OWN));
-        ffi::lua_insert(state, 1);
-        ffi::lua_call(state, 1, ffi::LUA_MULTRET);
-        ffi::lua_gettop(state)
-    }
 }
 
 /// `enter(thread)`: says that the loop resumes this coroutine next, on behalf of the running task. It
