@@ -77,7 +77,8 @@ openssl_server() {
     [[ -e $tls_folder/data ]] || head -c "$((tls_bytes + 1024 * 1024))" /dev/zero | tr '\0' 'x' >"$tls_folder/data"
     for attempt in {1..20}; do
         port=$((20000 + RANDOM % 20000))
-        "${on_server_cpu[@]}" openssl s_server -quiet -tls1_3 -accept "127.0.0.1:$port" -key "$tls_folder/key" \
+        # Without -nbio it may wait for the client to send something, and send nothing meanwhile.
+        "${on_server_cpu[@]}" openssl s_server -quiet -nbio -tls1_3 -accept "127.0.0.1:$port" -key "$tls_folder/key" \
             -cert "$tls_folder/certificate" <"$tls_folder/data" >"$tls_folder/received" 2>>"$log" &
         server=$!
         while kill -0 "$server" 2>/dev/null; do
