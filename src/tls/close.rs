@@ -1,11 +1,13 @@
 //! The end of a connection.
 
+use std::io;
 use std::mem::MaybeUninit;
 
 use socket2::Socket as Descriptor;
 
 use super::connection::Connection;
 use super::wire::Buffers;
+use crate::net::delivery::unconfirmed;
 use crate::net::error::CLOSED;
 use crate::net::socket::{Failure, Socket};
 use crate::scheduler::Direction;
@@ -15,7 +17,8 @@ impl Socket {
     /// nothing can be sent or received.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`Failure`]. [`Failure::Unannounced`] says that all has been sent, and would be lost if the descriptor
+    /// were closed now.
     pub fn say_end(&mut self, buffers: &mut Buffers) -> Result<(), Failure> {
         let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
             return Err(CLOSED.into());
@@ -24,7 +27,10 @@ impl Socket {
             tls.say_end();
             match tls.push(descriptor) {
                 Ok(true) => {
-                    drain(descriptor);
+                    let is_over = drain(descriptor);
+                    if !is_over && tls.may_get_tickets() && unconfirmed(descriptor) > 0 {
+                        return Err(Failure::Unannounced(Direction::Write));
+                    }
                     Ok(())
                 }
                 Ok(false) => Err(Failure::Blocked(Direction::Write)),
@@ -53,13 +59,16 @@ const PIECE: usize = 4096;
 
 /// Drops what has arrived. A descriptor that is closed with bytes unread makes the system break the
 /// connection off, and what the peer has not received yet is lost; and there are such bytes at the end of
-/// many connections, as servers send tickets for later ones after the handshake.
-fn drain(descriptor: &Descriptor) {
+/// many connections, as servers send tickets for later ones after the handshake. Returns whether nothing more can
+/// arrive.
+fn drain(descriptor: &Descriptor) -> bool {
     let mut room = [MaybeUninit::uninit(); PIECE];
     for _ in 0..PIECES {
         match descriptor.recv(&mut room) {
             Ok(PIECE) => {}
-            _ => break,
+            Ok(count) => return count == 0,
+            Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
         }
     }
+    false
 }

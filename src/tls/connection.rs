@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 
 use foreign_types::ForeignTypeRef;
-use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream};
+use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream, SslVersion};
 use socket2::Socket as Descriptor;
 
 use super::context::Context;
@@ -49,6 +49,8 @@ pub struct Connection {
     pub(super) failure: Option<Text>,
     /// Why nothing more can be received, once that is so.
     end: Option<Text>,
+    /// Whether data of the peer's have been received.
+    has_heard: bool,
     /// What the last operation had to wait for.
     pub want: Option<Direction>,
     /// Whether an operation waits for the direction that is not its own.
@@ -86,6 +88,7 @@ impl Connection {
                 place: None,
                 failure: None,
                 end: None,
+                has_heard: false,
                 want: None,
                 waits_across: false,
             }),
@@ -223,6 +226,7 @@ impl Connection {
                 },
             }
         }
+        self.has_heard |= count > 0;
         if count > 0 { Ok(count) } else { self.tell_end().map_or(Ok(0), Err) }
     }
 
@@ -279,6 +283,12 @@ impl Connection {
     /// Receives what has arrived.
     pub(super) fn pull(&mut self, descriptor: &Descriptor) -> std::io::Result<Pulled> {
         self.wire().pull(descriptor)
+    }
+
+    /// Whether the server may send tickets for later connections of its own accord: those of TLS 1.3 come behind the
+    /// handshake, but before any data.
+    pub(super) fn may_get_tickets(&self) -> bool {
+        self.role == Role::Client && !self.has_heard && self.ssl().version2() == Some(SslVersion::TLS1_3)
     }
 
     /// Says to the peer that this is the end, if there is anybody to say it to; what that takes is then
