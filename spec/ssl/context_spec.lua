@@ -45,6 +45,9 @@ describe("newcontext", function()
       assert.is_truthy(raised(field, { {} }):find(
         ("field '%s': string expected, got table"):format(field), 1, true), field)
     end
+    assert.is_truthy(raised("certificates", "x"):find("field 'certificates': table expected, got string", 1, true))
+    assert.is_truthy(raised("certificates", { "x" }):find(
+      "field 'certificates': array of tables expected, got string", 1, true))
     assert.is_truthy(raised("depth", "x"):find("field 'depth': number expected, got string", 1, true))
     assert.is_truthy(raised("depth", 1.5):find("field 'depth': number has no integer representation", 1, true))
     assert.is_truthy(raised("dane", { "x" }):find("field 'dane': invalid option 'x'", 1, true))

@@ -4,6 +4,8 @@ pub mod address;
 pub mod buffer;
 pub mod connect;
 pub mod datagram;
+#[cfg(feature = "tls")]
+pub mod delivery;
 pub mod error;
 pub mod headers;
 pub mod host;

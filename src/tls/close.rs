@@ -1,11 +1,13 @@
 //! The end of a connection.
 
+use std::io;
 use std::mem::MaybeUninit;
 
 use socket2::Socket as Descriptor;
 
 use super::connection::Connection;
 use super::wire::Buffers;
+use crate::net::delivery::{held_back, unconfirmed};
 use crate::net::error::CLOSED;
 use crate::net::socket::{Failure, Socket};
 use crate::scheduler::Direction;
@@ -15,7 +17,8 @@ impl Socket {
     /// nothing can be sent or received.
     ///
     /// # Errors
-    /// [`Failure`].
+    /// [`Failure`]. [`Failure::Unannounced`] says that all has been sent, and would be lost if the descriptor
+    /// were closed now.
     pub fn say_end(&mut self, buffers: &mut Buffers) -> Result<(), Failure> {
         let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
             return Err(CLOSED.into());
@@ -24,7 +27,10 @@ impl Socket {
             tls.say_end();
             match tls.push(descriptor) {
                 Ok(true) => {
-                    drain(descriptor);
+                    let arrived = drain(descriptor);
+                    if arrived != Arrived::End && tls.may_break_off(descriptor, arrived) {
+                        return Err(Failure::Unannounced(Direction::Write));
+                    }
                     Ok(())
                 }
                 Ok(false) => Err(Failure::Blocked(Direction::Write)),
@@ -35,6 +41,16 @@ impl Socket {
 }
 
 impl Connection {
+    /// Whether what has been sent may be lost if the descriptor is closed now. A server sends tickets for later
+    /// connections when it gets to the end of the handshake; if they find nobody, the client's system breaks the
+    /// connection off. Until they have come, whatever is on its way may have to be sent again; after that, what
+    /// the server has no room for is still here.
+    fn may_break_off(&mut self, descriptor: &Descriptor, arrived: Arrived) -> bool {
+        self.has_tickets |= arrived == Arrived::Some;
+        self.may_get_tickets()
+            && (held_back(descriptor) > 0 || !self.has_tickets && unconfirmed(descriptor) > 0)
+    }
+
     /// The same as far as it is possible at once, for a connection that is given up.
     pub fn end(mut self, descriptor: Option<&Descriptor>) {
         self.say_end();
@@ -51,15 +67,29 @@ const PIECES: usize = 32;
 /// See [`PIECES`].
 const PIECE: usize = 4096;
 
+/// What a connection has dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrived {
+    Nothing,
+    Some,
+    /// Nothing more can arrive.
+    End,
+}
+
 /// Drops what has arrived. A descriptor that is closed with bytes unread makes the system break the
 /// connection off, and what the peer has not received yet is lost; and there are such bytes at the end of
 /// many connections, as servers send tickets for later ones after the handshake.
-fn drain(descriptor: &Descriptor) {
+fn drain(descriptor: &Descriptor) -> Arrived {
     let mut room = [MaybeUninit::uninit(); PIECE];
+    let mut arrived = Arrived::Nothing;
     for _ in 0..PIECES {
         match descriptor.recv(&mut room) {
-            Ok(PIECE) => {}
-            _ => break,
+            Ok(0) => return Arrived::End,
+            Ok(PIECE) => arrived = Arrived::Some,
+            Ok(_) => return Arrived::Some,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(_) => return Arrived::End,
         }
     }
+    arrived
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 
 use foreign_types::ForeignTypeRef;
-use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream};
+use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream, SslVersion};
 use socket2::Socket as Descriptor;
 
 use super::context::Context;
@@ -49,6 +49,11 @@ pub struct Connection {
     pub(super) failure: Option<Text>,
     /// Why nothing more can be received, once that is so.
     end: Option<Text>,
+    /// Whether data of the program's have been sent, and data of the peer's received.
+    has_sent: bool,
+    has_heard: bool,
+    /// Whether tickets have arrived that nobody has looked at.
+    pub(super) has_tickets: bool,
     /// What the last operation had to wait for.
     pub want: Option<Direction>,
     /// Whether an operation waits for the direction that is not its own.
@@ -86,6 +91,9 @@ impl Connection {
                 place: None,
                 failure: None,
                 end: None,
+                has_sent: false,
+                has_heard: false,
+                has_tickets: false,
                 want: None,
                 waits_across: false,
             }),
@@ -223,6 +231,7 @@ impl Connection {
                 },
             }
         }
+        self.has_heard |= count > 0;
         if count > 0 { Ok(count) } else { self.tell_end().map_or(Ok(0), Err) }
     }
 
@@ -263,6 +272,7 @@ impl Connection {
         }
         let encrypted = self.stream.ssl_write(data);
         self.wire().send_at_once(None);
+        self.has_sent |= encrypted.is_ok();
         encrypted.map_err(|error| failure(&error))
     }
 
@@ -279,6 +289,15 @@ impl Connection {
     /// Receives what has arrived.
     pub(super) fn pull(&mut self, descriptor: &Descriptor) -> std::io::Result<Pulled> {
         self.wire().pull(descriptor)
+    }
+
+    /// Whether data have been sent that the server may answer with tickets for later connections, of its own accord:
+    /// those of TLS 1.3 come behind the handshake, but before any data.
+    pub(super) fn may_get_tickets(&self) -> bool {
+        self.role == Role::Client
+            && self.has_sent
+            && !self.has_heard
+            && self.ssl().version2() == Some(SslVersion::TLS1_3)
     }
 
     /// Says to the peer that this is the end, if there is anybody to say it to; what that takes is then

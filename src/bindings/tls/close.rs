@@ -7,6 +7,7 @@ use crate::bindings::call::{Call, Function};
 use crate::bindings::context::Place;
 use crate::bindings::object::{self, TLS};
 use crate::bindings::value::{Raise, Values, nothing, one};
+use crate::net::socket::Failure;
 use crate::scheduler::Direction;
 
 /// Functions that close connections.
@@ -16,6 +17,9 @@ pub(super) const FUNCTIONS: &[Function] =
 /// How long the peer may take to make room for the message that this is the end, in seconds, if the
 /// program has set no shorter limit.
 const PATIENCE: f64 = 10.0;
+/// How long the peer may take at least to confirm what has been sent already, in seconds: it was reported as sent, so
+/// it is not given up without need.
+const GRACE: f64 = 0.5;
 
 /// `close(connection, nil, nil, nil, began)`: 1.
 fn close(call: &Call<'_>) -> Result<Values, Raise> {
@@ -40,7 +44,13 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
         (timeouts.block, timeouts.total) = (limit.min(PATIENCE), -1.0);
     }
     let mut buffers = call.context.tls.take_buffers();
-    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| socket.say_end(&mut buffers));
+    let attempt = call.attempt(socket, Direction::Write, began, |socket, _| {
+        let outcome = socket.say_end(&mut buffers);
+        if matches!(outcome, Err(Failure::Unannounced(_))) {
+            socket.timeouts.block = socket.timeouts.block.max(GRACE);
+        }
+        outcome
+    });
     call.context.tls.return_buffers(buffers);
     if let Attempt::Again(again) = attempt? {
         return Ok(again.values());

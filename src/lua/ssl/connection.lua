@@ -131,7 +131,8 @@ if native.waits then
 end
 
 --- Closes the connection. Says so to the peer first, which may have to wait until the peer has made
---- room for it: as long as the timeout allows, and for ten seconds at most.
+--- room for it: as long as the timeout allows, and for ten seconds at most. A client of TLS 1.3 that has received no
+--- data also waits until what it has sent can no longer be lost, half a second if need be whatever the timeout.
 function M:close()
   attempt(try_close, self)
 end

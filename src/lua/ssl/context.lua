@@ -169,7 +169,13 @@ local STEPS = {
     if not configuration.certificates then
       return load_pair(ctx, reader, configuration)
     end
+    if type(configuration.certificates) ~= "table" then
+      reader:fail("certificates", "table", configuration.certificates)
+    end
     for _, pair in ipairs(configuration.certificates) do
+      if type(pair) ~= "table" then
+        reader:fail("certificates", "array of tables", pair)
+      end
       local ok, err = load_pair(ctx, reader, pair)
       if not ok then
         return nil, err
