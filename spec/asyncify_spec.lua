@@ -7,22 +7,7 @@ local asyncify = cosock.asyncify
 local fresh = modules.fresh
 
 describe("asyncify", function()
-  local written, folder
-
-  before_each(function()
-    cosock.reset()
-    written = modules.new()
-    folder = written.folder
-  end)
-
-  after_each(function()
-    written:remove()
-  end)
-
-  --- Writes a module and returns its name.
-  local function module(text, name)
-    return written:write(text, name)
-  end
+  local module, written = modules.around(before_each, after_each)
 
   it("is cosock.asyncify, and can be required by itself", function()
     assert.equal(asyncify, require "cosock.asyncify")
@@ -134,8 +119,8 @@ describe("asyncify", function()
 
   it("loads packages of several files", function()
     local name = fresh "package"
-    folder:write(name .. "/init.lua", ('return { part = require "%s.part" }'):format(name))
-    folder:write(name .. "/part.lua", [[return require "socket"]])
+    written.folder:write(name .. "/init.lua", ('return { part = require "%s.part" }'):format(name))
+    written.folder:write(name .. "/part.lua", [[return require "socket"]])
     assert.equal(asyncify "socket", asyncify(name).part)
   end)
 

@@ -8,22 +8,7 @@ local unpack = table.unpack or unpack -- luacheck: ignore 143
 local fresh = modules.fresh
 
 describe("asyncify", function()
-  local written, folder
-
-  before_each(function()
-    cosock.reset()
-    written = modules.new()
-    folder = written.folder
-  end)
-
-  after_each(function()
-    written:remove()
-  end)
-
-  --- Writes a module and returns its name.
-  local function module(text, name)
-    return written:write(text, name)
-  end
+  local module, written = modules.around(before_each, after_each)
 
   it("raises what a module raises, and treats it as require does", function()
     local outcome = written:as_require({ bad = [[error "in the body"]] }, function(load)
@@ -114,7 +99,7 @@ describe("asyncify", function()
     for _ = 1, 300 do
       pcall(asyncify, name)
     end
-    folder:write(name .. ".lua", "return 'now'")
+    written.folder:write(name .. ".lua", "return 'now'")
     local ok, value = pcall(asyncify, name)
     -- On Lua 5.1 an error in a module is for ever.
     assert.equal(setfenv == nil, ok) -- luacheck: ignore 113

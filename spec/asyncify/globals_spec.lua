@@ -7,22 +7,7 @@ local asyncify = cosock.asyncify
 local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 describe("the global variables of an asyncified module", function()
-  local written, folder
-
-  before_each(function()
-    cosock.reset()
-    written = modules.new()
-    folder = written.folder
-  end)
-
-  after_each(function()
-    written:remove()
-  end)
-
-  --- Writes a module and returns its name.
-  local function module(text, name)
-    return written:write(text, name)
-  end
+  local module, written = modules.around(before_each, after_each)
 
   describe("with a module that stores", function()
     local socket = asyncify "socket"
@@ -146,7 +131,7 @@ describe("the global variables of an asyncified module", function()
   end)
 
   it("are the same for code that a module loads itself", function()
-    folder:write("code.lua", [[return require "socket"]])
+    written.folder:write("code.lua", [[return require "socket"]])
     local loaded = asyncify(module(([[
       local loadstring = loadstring or load
       local file = %q
@@ -159,7 +144,7 @@ describe("the global variables of an asyncified module", function()
           return function() index = index + 1 return pieces[index] end
         end)()))(),
       }
-    ]]):format(folder.path .. "/code.lua")))
+    ]]):format(written.folder.path .. "/code.lua")))
     local socket = asyncify "socket"
     assert.same({ socket, socket, socket, socket }, loaded)
     local results = asyncify(module [[

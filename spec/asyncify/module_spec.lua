@@ -8,21 +8,7 @@ local fresh = modules.fresh
 
 if rawget(_G, "module") then
   describe("an asyncified module of the old style", function()
-    local written
-
-    before_each(function()
-      cosock.reset()
-      written = modules.new()
-    end)
-
-    after_each(function()
-      written:remove()
-    end)
-
-    --- Writes a module and returns its name.
-    local function module(text, name)
-      return written:write(text, name)
-    end
+    local module = modules.around(before_each, after_each)
 
     it("sets the global variables that LuaSocket's modules set, for asyncified modules alone", function()
       local before = rawget(_G, "ltn12")

@@ -8,21 +8,7 @@ local fresh = modules.fresh
 local searchers = package.searchers or package.loaders -- luacheck: ignore 143
 
 describe("asyncify", function()
-  local written
-
-  before_each(function()
-    cosock.reset()
-    written = modules.new()
-  end)
-
-  after_each(function()
-    written:remove()
-  end)
-
-  --- Writes a module and returns its name.
-  local function module(text, name)
-    return written:write(text, name)
-  end
+  local module = modules.around(before_each, after_each)
 
   describe("finds modules through", function()
     it("package.preload, and leaves the function as it was", function()

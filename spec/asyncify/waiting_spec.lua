@@ -9,21 +9,7 @@ local asyncify = cosock.asyncify
 local fresh = modules.fresh
 
 describe("an asyncified module that waits", function()
-  local written
-
-  before_each(function()
-    cosock.reset()
-    written = modules.new()
-  end)
-
-  after_each(function()
-    written:remove()
-  end)
-
-  --- Writes a module and returns its name.
-  local function module(text, name)
-    return written:write(text, name)
-  end
+  local module = modules.around(before_each, after_each)
 
   it("lets other tasks run", function()
     local loaded = asyncify(module [[

@@ -25,10 +25,9 @@ function M.fresh(prefix)
   return ("%s_%s_%d"):format(prefix or "asyncified", unique, used)
 end
 
---- Makes a folder for modules, in front of all others in `package.path`.
----@return table modules  with the `folder`; to be removed
-function M.new()
-  local self = setmetatable({ folder = files.folder(), path = package.path }, Modules)
+-- Makes a folder for modules, in front of all others in `package.path`.
+function Modules:make()
+  self.folder, self.path = files.folder(), package.path
   package.path = self.folder.path .. "/?.lua;" .. self.folder.path .. "/?/init.lua;" .. self.path
   if not oracle.available() then
     -- What plain require finds must be something else than ours.
@@ -36,7 +35,25 @@ function M.new()
       return { "another socket" }
     end
   end
-  return self
+end
+
+--- Gives each spec of a block a folder for modules of its own, in front of all others in `package.path`, and no tasks.
+---@param before_each fun(fn: fun())  busted's
+---@param after_each fun(fn: fun())
+---@return fun(text: string, name?: string): string module  writes a module and returns its name
+---@return table modules  with the `folder`
+function M.around(before_each, after_each)
+  local self = setmetatable({}, Modules)
+  before_each(function()
+    cosock.reset()
+    self:make()
+  end)
+  after_each(function()
+    self:remove()
+  end)
+  return function(text, name)
+    return self:write(text, name)
+  end, self
 end
 
 --- Writes a module.
@@ -80,7 +97,7 @@ function Modules:as_require(texts, calls)
   return outcomes[2]
 end
 
---- Removes the folder, and what `new` has changed.
+-- Removes the folder, and what `make` has changed.
 function Modules:remove()
   package.path = self.path
   if package.preload.socket then
