@@ -35,7 +35,7 @@ pub(crate) struct Context {
     loop_thread: Cell<*mut lua_State>,
     /// What Lua 5.1 offers to count the depth of coroutines.
     #[cfg(feature = "lua51")]
-    pub(super) set_level: Option<super::coroutine::SetLevel>,
+    pub(super) set_level: Option<super::depth::SetLevel>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
@@ -98,7 +98,7 @@ impl Context {
             most_linked: Cell::new(super::coroutine::SOME),
             loop_thread: Cell::new(ptr::null_mut()),
             #[cfg(feature = "lua51")]
-            set_level: super::coroutine::set_level(),
+            set_level: super::depth::set_level(),
             lookups: RefCell::default(),
             #[cfg(feature = "tls")]
             tls,

@@ -5,12 +5,14 @@
 
 mod ahead;
 mod attempt;
+mod blame;
 mod call;
 mod common;
 mod connection;
 mod context;
 mod coroutine;
 mod datagram;
+mod depth;
 mod dns;
 mod http;
 mod mime;
