@@ -7,6 +7,9 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
+
+use crate::net::ahead;
 use crate::net::resolver::{Lookup, Resolver};
 use crate::net::socket::Socket;
 use crate::reactor::Reactor;
@@ -16,6 +19,8 @@ use crate::scheduler::{AlarmId, Direction, Reason, Scheduler, SourceId, TaskId};
 const OPERATIONS_IN_A_ROW: u32 = 128;
 /// Of how many events the records are looked at together, before any of them is dealt with.
 const LOOK_AHEAD: usize = 8;
+/// For how many tasks is received ahead at a time.
+pub const AHEAD: usize = 16;
 /// The size of the buffer that all sockets of a state receive through.
 pub const SCRATCH_SIZE: usize = 64 * 1024;
 
@@ -48,6 +53,8 @@ pub struct Runtime {
     /// What is left of its operations in a row.
     budget: Cell<u32>,
     scratch: RefCell<Vec<u8>>,
+    /// Memory for what is received ahead.
+    memory: RefCell<ArrayVec<Vec<u8>, AHEAD>>,
     epoch: Instant,
 }
 
@@ -67,6 +74,7 @@ impl Runtime {
             timed_out: Cell::new(false),
             budget: Cell::new(OPERATIONS_IN_A_ROW),
             scratch: RefCell::new(Vec::new()),
+            memory: RefCell::default(),
             epoch: Instant::now(),
         })
     }
@@ -330,6 +338,19 @@ impl Runtime {
             scratch.resize(SCRATCH_SIZE, 0);
         }
         f(&mut scratch)
+    }
+
+    /// Memory for what is received ahead, of [`ahead::ROOM`] bytes.
+    pub fn take_memory(&self) -> Vec<u8> {
+        self.memory.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(ahead::ROOM))
+    }
+
+    /// Takes such memory back. Other memory is freed.
+    pub fn keep_memory(&self, memory: Vec<u8>) {
+        if memory.capacity() == ahead::ROOM {
+            // What is too much is freed.
+            let _ = self.memory.borrow_mut().try_push(memory);
+        }
     }
 
     /// Takes the buffer back.

@@ -127,8 +127,7 @@ impl Call<'_> {
             }
         }
         if began.is_some() {
-            // Whatever ended the wait, it is worth a look now.
-            socket.drained = false;
+            socket.end_wait();
         }
         let may_block = matches!(place, Place::Task(_))
             && socket.timeouts.next_wait(Duration::ZERO) != Some(Duration::ZERO);

@@ -169,6 +169,7 @@ pub(super) unsafe fn run(state: *mut lua_State, earlier: Earlier) -> Ran {
                     // Nothing is left in them that would have to be dropped.
                     Ran::Returned(Values::push(results, state, context))
                 }
+                Ok(Values::Success(value)) => Ran::Returned(value.push_success(state, context)),
                 &mut Ok(Values::Again(again)) => {
                     if earlier.is_some() && !again.blocked {
                         context.keep_again(again);

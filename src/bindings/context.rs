@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use mlua::ffi::lua_State;
@@ -16,7 +16,7 @@ use super::value::Raise;
 use crate::net::resolver::Lookup;
 use crate::net::socket::Socket;
 use crate::runtime::Runtime;
-use crate::scheduler::TaskId;
+use crate::scheduler::{SourceId, TaskId};
 
 /// What the bindings keep for one Lua state, next to the runtime.
 pub(crate) struct Context {
@@ -36,6 +36,8 @@ pub(crate) struct Context {
     /// What Lua 5.1 offers to count the depth of coroutines.
     #[cfg(feature = "lua51")]
     pub(super) set_level: Option<super::depth::SetLevel>,
+    /// For how many of the tasks that run next everything has been prepared.
+    pub(super) prepared: Cell<usize>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
@@ -51,15 +53,26 @@ pub(super) struct Kept {
     pub(super) thread: *mut lua_State,
     /// The socket that it last waited for: an address, not to be followed.
     pub(super) socket: *const Socket,
+    /// From what it last waited to receive.
+    pub(super) receiving: Option<Receiving>,
     /// Whether it needs nothing but to be resumed.
     pub(super) resumable: bool,
     /// What the operation in which it waits needs to go on.
     again: Option<Again>,
 }
 
+/// A socket that a task waits to receive from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receiving {
+    /// Its source, which it gives up before it is closed or collected.
+    pub(super) source: SourceId,
+    /// Where it is, for as long as that source is there.
+    pub(super) socket: NonNull<RefCell<Socket>>,
+}
+
 impl Kept {
     const NOTHING: Self =
-        Kept { thread: ptr::null_mut(), socket: ptr::null(), resumable: false, again: None };
+        Kept { thread: ptr::null_mut(), socket: ptr::null(), receiving: None, resumable: false, again: None };
 }
 
 /// How large a buffer is kept, in bytes.
@@ -99,6 +112,7 @@ impl Context {
             loop_thread: Cell::new(ptr::null_mut()),
             #[cfg(feature = "lua51")]
             set_level: super::depth::set_level(),
+            prepared: Cell::default(),
             lookups: RefCell::default(),
             #[cfg(feature = "tls")]
             tls,
@@ -132,6 +146,13 @@ impl Context {
         self.change(task, |kept| kept.socket = socket);
     }
 
+    /// Remembers that the running task waits to receive from the socket in `place`.
+    pub(super) fn set_receiving(&self, place: &RefCell<Socket>, socket: &Socket) {
+        if let (Some(task), Some(source)) = (self.runtime.current(), socket.source) {
+            self.change(task, |kept| kept.receiving = Some(Receiving { source, socket: place.into() }));
+        }
+    }
+
     /// Notes whether a task needs nothing but to be resumed.
     pub(super) fn set_resumable(&self, task: TaskId, resumable: bool) {
         self.change(task, |kept| kept.resumable = resumable);
@@ -154,11 +175,6 @@ impl Context {
         if let Some(kept) = self.tasks.borrow_mut().get_mut(task.index()) {
             change(kept);
         }
-    }
-
-    /// Where that is which is kept for a task: an address, not to be followed.
-    pub(super) fn place_of(&self, task: TaskId) -> *const Kept {
-        self.tasks.borrow().as_ptr().wrapping_add(task.index())
     }
 
     /// What is kept for a task.

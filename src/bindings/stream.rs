@@ -26,14 +26,14 @@ pub(super) const fn functions(client: Accepted) -> [Function; 4] {
 
 /// `receive(socket, pattern, prefix, most, began)`: `data`, or `nil, error, partial`.
 fn receive(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.this()?;
+    let (place, _) = call.this()?;
     let Some((pattern, prefix)) = pattern(call)? else {
         // The prefix alone is as long as what was asked for.
         return Ok(succeeded(Value::Argument(3)));
     };
     let began = call.began();
 
-    let socket = &mut *socket.borrow_mut();
+    let socket = &mut *place.borrow_mut();
     let attempt = call.context.runtime.with_scratch(|scratch| {
         call.attempt(socket, Direction::Read, began, |socket, may_block| {
             let outcome = socket.receive(pattern, scratch, may_block);
@@ -47,7 +47,10 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(match attempt {
         Attempt::Done(Received::InScratch(length)) => succeeded(Value::Scratch(Slice { length, prefix })),
         Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
-        Attempt::Again(again) => again.values(),
+        Attempt::Again(again) => {
+            call.context.set_receiving(place, socket);
+            again.values()
+        }
         // What has arrived is handed over, once.
         Attempt::Failed(error) if socket.buffer.is_empty() => {
             failed(error).and(prefix.map_or(Value::from(""), Value::Argument))
@@ -61,13 +64,14 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// As LuaSocket: three values, of which two are nil.
 pub(super) fn succeeded(value: impl Into<Value>) -> Values {
-    one(value).and(Value::Nil).and(Value::Nil)
+    Values::Success(value.into())
 }
 
 /// An answer that lies in the socket's buffer.
 pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
-    Value::Buffered(Box::new((Slice { length: found.answer, prefix }, found.used)))
+    socket.buffer.promise(found.used);
+    Value::Buffered(Slice { length: found.answer, prefix })
 }
 
 /// The pattern in argument 2, and the argument that is put in front of what is received; `None` if that

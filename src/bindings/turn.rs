@@ -40,7 +40,7 @@ pub(super) fn next(call: &Call<'_>) -> Result<Values, Raise> {
             Step::Finished => return Ok(one(Value::Nil).and("finished").and(context.forget_threads())),
             Step::Deadlock => return Ok(one(Value::Nil).and("deadlock")),
         };
-        context.fetch_ahead();
+        context.prepare(task);
         let found = context.kept(task);
         context.active.set(found.thread);
         if !found.resumable {

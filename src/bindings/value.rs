@@ -43,8 +43,8 @@ pub(crate) enum Value {
     Held(Held),
     /// Bytes of the state's scratch buffer: they are copied by Lua only.
     Scratch(Slice),
-    /// Bytes of the receive buffer of the socket that is argument 1, and how many it then consumes.
-    Buffered(Box<(Slice, usize)>),
+    /// Bytes of the receive buffer of the socket that is argument 1, which then consumes what it promised.
+    Buffered(Slice),
     /// Headers in the receive buffer of the socket that is argument 1, which then consumes them.
     Headers(Box<PlainHeaders>),
     /// A copy of an argument.
@@ -84,6 +84,8 @@ const MOST: usize = 3;
 pub(crate) enum Values {
     /// Its results.
     Results(ArrayVec<Value, MOST>),
+    /// A result and two nils, as LuaSocket has it when receiving or sending succeeds.
+    Success(Value),
     /// What the next attempt needs: the function has to be called again.
     Again(Again),
 }
@@ -131,6 +133,27 @@ impl Values {
 }
 
 impl Value {
+    /// Pushes what stands for success: this and two nils.
+    ///
+    /// # Safety
+    /// As [`Values::push`].
+    #[inline(always)]
+    pub(super) unsafe fn push_success(&mut self, state: *mut lua_State, context: &Context) -> c_int {
+        // SAFETY: as the caller vouches; there is room for a few values in every C function.
+        unsafe {
+            match self {
+                // What there usually is, without moving it.
+                Value::Scratch(slice) => slice.push_scratch(state, context),
+                Value::Buffered(slice) => slice.push_buffered(state, context),
+                Value::Number(value) => push_number(state, *value),
+                other => std::mem::take(other).push(state, context),
+            }
+            ffi::lua_pushnil(state);
+            ffi::lua_pushnil(state);
+        }
+        3
+    }
+
     /// # Safety
     /// As [`Values::push`].
     unsafe fn push(self, state: *mut lua_State, context: &Context) {
@@ -143,19 +166,8 @@ impl Value {
                 Value::Kept => {
                     ffi::lua_getuservalue(state, 1);
                 }
-                Value::Scratch(slice) => {
-                    let scratch = context.runtime.take_scratch();
-                    slice.push(state, &scratch);
-                    context.runtime.return_scratch(scratch);
-                }
-                Value::Buffered(found) => {
-                    let (slice, used) = *found;
-                    // Taken out of the socket, as a finalizer might use that meanwhile.
-                    let mut buffer = object::take_buffer(state);
-                    slice.push(state, buffer.as_slice());
-                    buffer.consume(used);
-                    object::return_buffer(state, context, buffer);
-                }
+                Value::Scratch(slice) => slice.push_scratch(state, context),
+                Value::Buffered(slice) => slice.push_buffered(state, context),
                 Value::Headers(found) => {
                     let mut buffer = object::take_buffer(state);
                     http::push_headers(state, buffer.as_slice(), &found);
@@ -195,6 +207,37 @@ impl Value {
 }
 
 impl Slice {
+    /// Pushes bytes of the scratch buffer.
+    ///
+    /// # Safety
+    /// As [`Values::push`].
+    unsafe fn push_scratch(self, state: *mut lua_State, context: &Context) {
+        let scratch = context.runtime.take_scratch();
+        // SAFETY: as the caller vouches.
+        unsafe { self.push(state, &scratch) };
+        context.runtime.return_scratch(scratch);
+    }
+
+    /// Pushes bytes of the buffer of the socket that is argument 1.
+    ///
+    /// # Safety
+    /// As [`Values::push`].
+    unsafe fn push_buffered(self, state: *mut lua_State, context: &Context) {
+        // SAFETY: as the caller vouches.
+        unsafe {
+            // Taken out of the socket, as a finalizer might use that meanwhile.
+            if let Some(answer) = object::take_answer(state) {
+                self.push(state, &answer);
+                context.runtime.keep_memory(answer);
+                return;
+            }
+            let mut buffer = object::take_buffer(state);
+            self.push(state, buffer.as_slice());
+            buffer.consume_promised();
+            object::return_buffer(state, context, buffer);
+        }
+    }
+
     /// # Safety
     /// As [`Values::push`].
     unsafe fn push(self, state: *mut lua_State, bytes: &[u8]) {

@@ -98,6 +98,8 @@ pub struct ReceiveBuffer {
     start: usize,
     /// Bytes from `start` on that are known to hold no line feed.
     seen: usize,
+    /// How many bytes the answer that is about to be handed over uses up.
+    promised: usize,
 }
 
 impl ReceiveBuffer {
@@ -138,6 +140,35 @@ impl ReceiveBuffer {
         if self.start >= self.bytes.len() {
             self.clear();
         }
+    }
+
+    /// Says how many bytes [`ReceiveBuffer::consume_promised`] is to forget.
+    pub fn promise(&mut self, count: usize) {
+        self.promised = count;
+    }
+
+    /// Forgets the bytes that were promised.
+    pub fn consume_promised(&mut self) {
+        self.consume(self.promised);
+    }
+
+    /// Gives all bytes away if they are those that were promised, and lie at the start of their memory.
+    pub fn take_promised(&mut self) -> Option<Vec<u8>> {
+        (self.start == 0 && self.promised == self.bytes.len()).then(|| std::mem::take(self).bytes)
+    }
+
+    /// Lets `receive` write to `memory`, which is the buffer's from then on, unless nothing was received
+    /// and it is returned. What the buffer held is lost.
+    pub fn begin<E>(
+        &mut self,
+        memory: Vec<u8>,
+        receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
+    ) -> (Result<usize, E>, Option<Vec<u8>>) {
+        *self = ReceiveBuffer { bytes: memory, ..ReceiveBuffer::default() };
+        self.bytes.clear();
+        let received = self.extend_with(self.bytes.capacity(), receive);
+        let unused = self.is_empty().then(|| std::mem::take(&mut self.bytes));
+        (received, unused)
     }
 
     /// Adds bytes at the end.

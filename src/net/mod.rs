@@ -1,6 +1,7 @@
 //! Sockets that never wait: every operation is tried once and says at once how it went.
 
 pub mod address;
+pub mod ahead;
 pub mod buffer;
 pub mod connect;
 pub mod datagram;

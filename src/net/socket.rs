@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
 use super::address::Family;
+use super::ahead::Ahead;
 use super::buffer::ReceiveBuffer;
 use super::connect::Connecting;
 use super::error::{self, Text};
@@ -91,6 +92,10 @@ pub struct Socket {
     /// Whether the last receive took everything there was, so that the next would block unless the
     /// reactor says otherwise.
     pub drained: bool,
+    /// What is known ahead of the next receive.
+    pub ahead: Ahead,
+    /// Whether the last receive brought more than is received ahead.
+    pub receives_much: bool,
     /// A connection attempt under way.
     pub connecting: Option<Box<Connecting>>,
     /// What there is besides if it speaks TLS.
@@ -110,6 +115,8 @@ impl Socket {
             statistics: Statistics { received: 0.0, sent: 0.0, since: Instant::now() },
             buffer: ReceiveBuffer::default(),
             drained: false,
+            ahead: Ahead::Nothing,
+            receives_much: false,
             connecting: None,
             #[cfg(feature = "tls")]
             tls: None,
@@ -162,7 +169,7 @@ impl Socket {
             // SAFETY: the caller vouches for the number.
             self.descriptor = Some(unsafe { socket2::Socket::from_raw_fd(number) });
         }
-        self.drained = false;
+        self.forget_knowledge();
     }
 
     /// Closes the descriptor so that another can be opened in its place.

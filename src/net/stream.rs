@@ -7,6 +7,7 @@ use std::ops::Range;
 use socket2::Socket as Descriptor;
 
 use super::address::Family;
+use super::ahead;
 use super::buffer::{Found, Pattern};
 use super::error::{self, CLOSED, LINE_TOO_LONG};
 use super::serial;
@@ -57,6 +58,9 @@ impl Socket {
                     return Err(LINE_TOO_LONG.into());
                 }
             }
+            if let Some(error) = self.take_failure() {
+                return Err(Failure::from_system(&error, Direction::Read));
+            }
             let Some(descriptor) = &self.descriptor else {
                 return Err(CLOSED.into());
             };
@@ -96,6 +100,7 @@ impl Socket {
             };
             // A device may hand over less than it has.
             self.drained = count < room && !is_device;
+            self.receives_much = count >= ahead::ROOM;
             if self.buffer.is_empty() {
                 let arrived = &mut scratch[..count];
                 if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {

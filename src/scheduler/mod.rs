@@ -207,10 +207,12 @@ impl Scheduler {
         None
     }
 
-    /// The task at this place of the ready queue, counted from 0, unless it was removed meanwhile.
-    pub fn upcoming(&self, place: usize) -> Option<TaskId> {
-        let &(id, serial) = self.ready.get(place)?;
-        self.tasks.get(id.index()).filter(|task| task.serial == serial).map(|_| id)
+    /// The tasks that [`Scheduler::next_task`] hands out next in this round, as things are.
+    pub fn upcoming(&self) -> impl Iterator<Item = TaskId> {
+        let ready = self.ready.iter().take(self.left_in_round);
+        ready
+            .filter(|(id, serial)| self.tasks.get(id.index()).is_some_and(|task| task.serial == *serial))
+            .map(|(id, _)| *id)
     }
 
     /// Whether nothing here can ever make a task ready again: no task is ready, no deadline and no

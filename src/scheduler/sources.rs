@@ -112,6 +112,17 @@ impl Scheduler {
         })
     }
 
+    /// The source that `task` has the turn to read from, unless it is gone.
+    pub fn turn_to_read(&self, task: TaskId) -> Option<SourceId> {
+        match self.tasks.get(task.index())?.turn {
+            Some((source, Direction::Read)) => {
+                let entry = self.sources.get(source.index())?;
+                (entry.generation == source.generation).then_some(source)
+            }
+            _ => None,
+        }
+    }
+
     /// Ends the turn of a task whose operation is over.
     pub fn release_turn(&mut self, task: TaskId) {
         let Some((source, direction)) = self.tasks[task.index()].turn.take() else {

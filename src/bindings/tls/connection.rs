@@ -63,7 +63,7 @@ fn adopt(call: &Call<'_>) -> Result<Values, Raise> {
         tls.take_over(socket.buffer.as_slice());
     }
     socket.buffer.clear();
-    socket.drained = false;
+    socket.forget_knowledge();
     Ok(one(true))
 }
 

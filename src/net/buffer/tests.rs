@@ -33,25 +33,36 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
     let mut from = 0;
     for &to in cuts.iter().chain([&input.len()]) {
         let piece = &input[from..to];
-        // Both ways in must do the same.
-        if to % 2 == 0 {
+        let write = |room: &mut [std::mem::MaybeUninit<u8>]| {
+            for (slot, byte) in room.iter_mut().zip(piece) {
+                slot.write(*byte);
+            }
+            Ok::<_, ()>(piece.len())
+        };
+        // All ways in must do the same.
+        if to % 3 == 0 && buffer.is_empty() {
+            let (count, unused) = buffer.begin(Vec::with_capacity(piece.len() + 3), write);
+            assert_eq!(count, Ok(piece.len()));
+            assert_eq!(unused.is_some(), piece.is_empty());
+        } else if to % 2 == 0 {
             buffer.extend(piece);
         } else {
-            let count = buffer.extend_with(piece.len() + 3, |room| {
-                for (slot, byte) in room.iter_mut().zip(piece) {
-                    slot.write(*byte);
-                }
-                Ok::<_, ()>(piece.len())
-            });
-            assert_eq!(count, Ok(piece.len()));
+            assert_eq!(buffer.extend_with(piece.len() + 3, write), Ok(piece.len()));
         }
         from = to;
         while let Some(&pattern) = wanted.peek() {
             let Some(found) = buffer.find(pattern) else {
                 break;
             };
-            answers.push(buffer.as_slice()[..found.answer].to_vec());
-            buffer.consume(found.used);
+            buffer.promise(found.used);
+            // And both ways out.
+            if let Some(all) = buffer.take_promised() {
+                answers.push(all[..found.answer].to_vec());
+                assert!(buffer.is_empty());
+            } else {
+                answers.push(buffer.as_slice()[..found.answer].to_vec());
+                buffer.consume_promised();
+            }
             wanted.next();
         }
     }

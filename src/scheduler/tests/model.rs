@@ -242,7 +242,10 @@ impl Pair {
         let count = self.model.ready.len();
         // Tasks that are due at the same instant may come in any order among themselves.
         for (turn, act) in acts.into_iter().enumerate() {
-            let Some((id, reason)) = self.scheduler.next_task() else {
+            let upcoming = self.scheduler.upcoming().next();
+            let next = self.scheduler.next_task();
+            assert_eq!(upcoming, next.map(|(id, _)| id));
+            let Some((id, reason)) = next else {
                 assert!(turn >= count, "a ready task was not handed out");
                 return;
             };
@@ -325,6 +328,8 @@ impl Pair {
             };
             assert_eq!(status, Some(expected));
             assert_eq!(self.scheduler.deadline(task.id), deadline.map(|deadline| self.at(deadline)));
+            let to_read = task.turn.filter(|turn| turn.1 == Direction::Read).map(|turn| self.sources[turn.0]);
+            assert_eq!(self.scheduler.turn_to_read(task.id), to_read);
             let (reads, writes) = self.scheduler.waits(task.id);
             assert_eq!(reads + writes, waits);
             earliest = earliest.into_iter().chain(deadline).min();

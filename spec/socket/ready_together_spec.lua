@@ -1,0 +1,141 @@
+-- Tasks whose sockets become ready at the same time: what has arrived for the later ones may be received before they
+-- go on, and nobody must notice.
+
+local cosock = require "cosock"
+local socket = require "cosock.socket"
+local Generator = require "spec.support.generator"
+local peers = require "spec.support.peers"
+local run = require "spec.support.run"
+
+local pack = peers.pack
+
+-- Starts a reader for each of two connections, which both get a line once they wait. `first(sockets, readers)` is what
+-- the first of them does when it has its line; the other's results are returned, if it got any, and those of `first`.
+local function two_readers(lines, first)
+  local sockets, senders, readers, results = {}, {}, {}, {}
+  for index = 1, 2 do
+    sockets[index], senders[index] = peers.pair(socket)
+  end
+  run.tasks(function()
+    readers[1] = cosock.spawn(function()
+      assert.equal(lines[1], sockets[1]:receive())
+      results.first = pack(first(sockets, readers))
+    end, "first reader")
+    readers[2] = cosock.spawn(function()
+      results.second = pack(sockets[2]:receive())
+    end, "second reader")
+    socket.sleep(0)
+    socket.sleep(0)
+    senders[1]:send(lines[1] .. "\n")
+    if type(lines[2]) == "string" then
+      senders[2]:send(lines[2] .. "\n")
+    else
+      lines[2](senders[2])
+    end
+  end)
+  return results.second, results.first
+end
+
+describe("of two tasks that are ready, the first", function()
+  it("may leave the other one alone", function()
+    assert.same(pack("two", nil, nil), (two_readers({ "one", "two" }, function() end)))
+  end)
+
+  it("may cancel the other one, and receive in its place", function()
+    local second, first = two_readers({ "one", "two" }, function(sockets, readers)
+      readers[2]:cancel()
+      return sockets[2]:receive()
+    end)
+    assert.same(pack("two", nil, nil), first)
+    assert.is_nil(second)
+  end)
+
+  it("may cancel the other one, whose socket is then as ready as before", function()
+    local second, first = two_readers({ "one", "two" }, function(sockets, readers)
+      readers[2]:cancel()
+      local readable = socket.select({ sockets[2] }, nil, 0)
+      return readable[1] == sockets[2], sockets[2]:receive()
+    end)
+    assert.same(pack(true, "two", nil, nil), first)
+    assert.is_nil(second)
+  end)
+
+  it("may close the other one's socket", function()
+    local second = two_readers({ "one", "two" }, function(sockets)
+      sockets[2]:close()
+    end)
+    assert.same({ nil, "closed" }, { second[1], second[2] })
+  end)
+
+  it("may forget both, and have the garbage collected", function()
+    local second = two_readers({ "one", "two" }, function(sockets, readers)
+      readers[2]:cancel()
+      sockets[2], readers[2] = nil, nil
+      collectgarbage()
+      collectgarbage()
+    end)
+    assert.is_nil(second)
+  end)
+
+  it("does not keep the other one from its end, or from a connection that was reset", function()
+    for _, option in ipairs { false, { on = true, timeout = 0 } } do
+      local second = two_readers({ "one", function(sender)
+        if option then
+          sender:setoption("linger", option)
+        end
+        sender:close()
+      end }, function() end)
+      assert.same(pack(nil, "closed", ""), second)
+    end
+  end)
+
+  it("does not keep the other one from a partial result", function()
+    local second = two_readers({ "one", function(sender)
+      sender:send("half")
+      sender:close()
+    end }, function() end)
+    assert.same(pack(nil, "closed", "half"), second)
+  end)
+end)
+
+it("many tasks at once lose, repeat and reorder nothing", function()
+  local CONNECTIONS, MESSAGES = 50, 40
+  local generator = Generator.new(11)
+  local received, expected = {}, {}
+  local tasks = {}
+  for index = 1, CONNECTIONS do
+    local client, sender = peers.pair(socket)
+    sender:setoption("tcp-nodelay", true)
+    local messages = {}
+    for message = 1, MESSAGES do
+      -- Mostly small ones; some larger than what is received ahead.
+      local length = generator:number(generator:number(8) == 1 and 20000 or 100)
+      messages[message] = ("%d.%d:"):format(index, message) .. ("x"):rep(length)
+    end
+    expected[index] = table.concat(messages, "\n")
+    tasks[#tasks + 1] = function()
+      local lines = {}
+      for message = 1, MESSAGES do
+        lines[message] = assert(client:receive(message % 5 == 0 and "*l" or nil))
+        -- An answer, so that the sender goes on.
+        assert(client:send("."))
+      end
+      received[index] = table.concat(lines, "\n")
+    end
+    tasks[#tasks + 1] = function()
+      for message = 1, MESSAGES do
+        -- Sometimes in two pieces.
+        local text = messages[message] .. "\n"
+        local cut = generator:coin() and generator:number(#text) or #text
+        assert(sender:send(text, 1, cut))
+        if cut < #text then
+          socket.sleep(0)
+          assert(sender:send(text, cut + 1))
+        end
+        assert.equal(".", sender:receive(1))
+      end
+    end
+  end
+  run.tasks((table.unpack or unpack)(tasks)) -- luacheck: ignore 143
+  assert.same(expected, received)
+end)

@@ -1,0 +1,136 @@
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use super::*;
+use crate::net::buffer::Pattern;
+use crate::net::error::CLOSED;
+use crate::net::readiness;
+use crate::net::socket::Failure;
+use crate::net::stream::Received;
+use crate::scheduler::Direction;
+
+/// A connected socket and its peer.
+fn pair() -> (Socket, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+    let peer = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+    let (accepted, _) = listener.accept().expect("the connection");
+    accepted.set_nonblocking(true).expect("a socket that does not block");
+    (Socket::new(Some(accepted.into()), Family::Inet), peer)
+}
+
+/// Waits until there is something to receive, be it the end.
+fn until_readable(socket: &Socket) {
+    let descriptor = socket.open_descriptor().expect("an open socket");
+    let limit = Some(Duration::from_secs(10));
+    let ready = readiness::wait_for(std::os::fd::AsFd::as_fd(descriptor), Direction::Read, limit);
+    assert!(ready.expect("a wait"), "nothing arrived");
+}
+
+fn memory() -> Vec<u8> {
+    Vec::with_capacity(ROOM)
+}
+
+/// The line that the task behind `socket` gets, which has waited for it.
+fn line(socket: &mut Socket) -> Result<Vec<u8>, Failure> {
+    let mut scratch = vec![0; 2 * ROOM];
+    socket.end_wait();
+    Ok(match socket.receive(Pattern::Line, &mut scratch, true)? {
+        Received::InScratch(length) => scratch[..length].to_vec(),
+        Received::InBuffer(found) => {
+            let answer = socket.buffer.as_slice()[..found.answer].to_vec();
+            socket.buffer.consume(found.used);
+            answer
+        }
+    })
+}
+
+#[test]
+fn what_has_arrived_lies_in_the_buffer() {
+    let (mut socket, mut peer) = pair();
+    peer.write_all(b"one\ntwo\n").expect("a send");
+    until_readable(&socket);
+    assert_eq!(socket.receive_ahead(memory), None);
+    assert_eq!(socket.buffer.as_slice(), b"one\ntwo\n");
+    assert_eq!(line(&mut socket).expect("a line"), b"one");
+    // Only the wait that it was received for knows it.
+    assert_eq!(socket.ahead, Ahead::Nothing);
+    assert_eq!(line(&mut socket).expect("a line"), b"two");
+}
+
+#[test]
+fn no_second_look_is_taken_after_one_that_found_all_there_was() {
+    let (mut socket, mut peer) = pair();
+    peer.write_all(b"half").expect("a send");
+    until_readable(&socket);
+    assert_eq!(socket.receive_ahead(memory), None);
+    peer.write_all(b" and half\n").expect("a send");
+    until_readable(&socket);
+    assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
+    // The next wait ends because of the rest.
+    assert_eq!(line(&mut socket).expect("a line"), b"half and half");
+}
+
+#[test]
+fn nothing_may_have_arrived_after_all() {
+    let (mut socket, _peer) = pair();
+    assert_eq!(socket.receive_ahead(memory).map(|memory| memory.capacity()), Some(ROOM));
+    assert!(socket.drained);
+    assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
+}
+
+#[test]
+fn the_end_is_found_again() {
+    let (mut socket, peer) = pair();
+    drop(peer);
+    until_readable(&socket);
+    assert!(socket.receive_ahead(memory).is_some());
+    assert!(matches!(line(&mut socket), Err(Failure::Error(text)) if text == CLOSED));
+}
+
+#[test]
+fn a_failure_is_kept_and_told_once() {
+    let (mut socket, peer) = pair();
+    // Closing resets the connection then.
+    socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("the option");
+    drop(peer);
+    until_readable(&socket);
+    assert!(socket.receive_ahead(memory).is_some());
+    assert_eq!(socket.ahead, Ahead::Failed(libc::ECONNRESET));
+    assert_eq!(socket.take_failure().and_then(|error| error.raw_os_error()), Some(libc::ECONNRESET));
+    assert!(socket.take_failure().is_none());
+}
+
+#[test]
+fn the_task_gets_the_failure() {
+    let (mut socket, _peer) = pair();
+    socket.ahead = Ahead::Failed(libc::EHOSTUNREACH);
+    let expected = crate::net::error::errno_text(libc::EHOSTUNREACH);
+    assert!(matches!(line(&mut socket), Err(Failure::Error(text)) if text == expected));
+    assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
+}
+
+#[test]
+fn who_receives_much_or_has_something_left_is_left_alone() {
+    let (mut socket, mut peer) = pair();
+    let long = [vec![b'x'; ROOM], b"\nshort\n".to_vec()].concat();
+    peer.write_all(&long).expect("a send");
+    until_readable(&socket);
+    assert_eq!(socket.receive_ahead(memory), None);
+    assert!(socket.receives_much);
+    assert_eq!(socket.buffer.len(), ROOM);
+    assert!(socket.receive_ahead(|| unreachable!("the buffer is not empty")).is_none());
+    assert_eq!(line(&mut socket).expect("a line").len(), ROOM);
+    assert_eq!(line(&mut socket).expect("a line"), b"short");
+    assert!(socket.buffer.is_empty());
+    // What came last was little.
+    assert!(!socket.receives_much);
+    socket.receives_much = true;
+    assert!(socket.receive_ahead(|| unreachable!("it receives much")).is_none());
+}
+
+#[test]
+fn a_closed_socket_is_left_alone() {
+    let mut socket = Socket::new(None, Family::Inet);
+    assert!(socket.receive_ahead(|| unreachable!("there is no descriptor")).is_none());
+}
