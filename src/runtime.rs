@@ -285,10 +285,10 @@ impl Runtime {
         socket.source.is_none_or(|source| self.scheduler.borrow_mut().may_proceed(task, source, direction))
     }
 
-    /// Wakes the next task that waits to receive from a socket whose buffer is not empty.
+    /// Wakes the next task that waits to receive from a socket in whose buffer something is left.
     pub fn pass_on(&self, socket: &Socket) {
         if let Some(source) = socket.source
-            && !socket.buffer.is_empty()
+            && socket.buffer.has_more()
         {
             self.scheduler.borrow_mut().notify(source, Direction::Read);
         }

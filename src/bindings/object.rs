@@ -253,15 +253,15 @@ pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class
     }
 }
 
-/// Takes the answer that the receive buffer of a socket (argument 1) promised out of it, if that is all
-/// there is.
+/// Takes the answer that was found in the receive buffer of a socket (argument 1) out of it, if that is
+/// all there is.
 ///
 /// # Safety
 /// As `Values::push`, and argument 1 must be a socket object.
 pub(super) unsafe fn take_answer(state: *mut lua_State) -> Option<Vec<u8>> {
     // SAFETY: argument 1 is a userdata made by `push`.
     let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Block>()).object.as_ref() };
-    object.and_then(|object| object.socket.borrow_mut().buffer.take_promised())
+    object.and_then(|object| object.socket.borrow_mut().buffer.take_found())
 }
 
 /// Takes the receive buffer of a socket (argument 1) out of it.

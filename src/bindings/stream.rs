@@ -70,7 +70,6 @@ pub(super) fn succeeded(value: impl Into<Value>) -> Values {
 /// An answer that lies in the socket's buffer.
 pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) -> Value {
     socket.statistics.received += found.used as f64;
-    socket.buffer.promise(found.used);
     Value::Buffered(Slice { length: found.answer, prefix })
 }
 

@@ -43,7 +43,7 @@ pub(crate) enum Value {
     Held(Held),
     /// Bytes of the state's scratch buffer: they are copied by Lua only.
     Scratch(Slice),
-    /// Bytes of the receive buffer of the socket that is argument 1, which then consumes what it promised.
+    /// Bytes of the receive buffer of the socket that is argument 1, which then consumes what was found.
     Buffered(Slice),
     /// Headers in the receive buffer of the socket that is argument 1, which then consumes them.
     Headers(Box<PlainHeaders>),
@@ -233,7 +233,7 @@ impl Slice {
             }
             let mut buffer = object::take_buffer(state);
             self.push(state, buffer.as_slice());
-            buffer.consume_promised();
+            buffer.consume_found();
             object::return_buffer(state, context, buffer);
         }
     }

@@ -98,8 +98,8 @@ pub struct ReceiveBuffer {
     start: usize,
     /// Bytes from `start` on that are known to hold no line feed.
     seen: usize,
-    /// How many bytes the answer that is about to be handed over uses up.
-    promised: usize,
+    /// How many bytes the answer uses up that was found last, and is about to be handed over.
+    found: usize,
 }
 
 impl ReceiveBuffer {
@@ -113,19 +113,28 @@ impl ReceiveBuffer {
         self.bytes.len() - self.start
     }
 
+    /// Whether there is more than what was found last.
+    pub fn has_more(&self) -> bool {
+        self.len() > self.found
+    }
+
     /// Looks for `pattern`. The bytes stay until [`ReceiveBuffer::consume`].
     pub fn find(&mut self, pattern: Pattern) -> Option<Found> {
         let seen = if pattern.is_line() { self.seen } else { 0 };
         let found = pattern.find(&mut self.bytes[self.start..], seen);
-        if found.is_none() && pattern.is_line() {
-            self.seen = self.len();
+        match &found {
+            Some(found) => self.found = found.used,
+            None if pattern.is_line() => self.seen = self.len(),
+            None => {}
         }
         found
     }
 
     /// All there is, for a `pattern` that will not be completed.
     pub fn rest(&mut self, pattern: Pattern) -> Found {
-        pattern.rest(&mut self.bytes[self.start..])
+        let rest = pattern.rest(&mut self.bytes[self.start..]);
+        self.found = rest.used;
+        rest
     }
 
     /// The bytes.
@@ -137,24 +146,20 @@ impl ReceiveBuffer {
     pub fn consume(&mut self, count: usize) {
         self.start += count;
         self.seen = 0;
+        self.found = 0;
         if self.start >= self.bytes.len() {
             self.clear();
         }
     }
 
-    /// Says how many bytes [`ReceiveBuffer::consume_promised`] is to forget.
-    pub fn promise(&mut self, count: usize) {
-        self.promised = count;
+    /// Forgets the bytes that were found last.
+    pub fn consume_found(&mut self) {
+        self.consume(self.found);
     }
 
-    /// Forgets the bytes that were promised.
-    pub fn consume_promised(&mut self) {
-        self.consume(self.promised);
-    }
-
-    /// Gives all bytes away if they are those that were promised, and lie at the start of their memory.
-    pub fn take_promised(&mut self) -> Option<Vec<u8>> {
-        (self.start == 0 && self.promised == self.bytes.len()).then(|| std::mem::take(self).bytes)
+    /// Gives all bytes away if they are those that were found last, and lie at the start of their memory.
+    pub fn take_found(&mut self) -> Option<Vec<u8>> {
+        (self.start == 0 && self.found == self.bytes.len()).then(|| std::mem::take(self).bytes)
     }
 
     /// Lets `receive` write to `memory`, which is the buffer's from then on, unless nothing was received

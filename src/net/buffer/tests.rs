@@ -54,14 +54,13 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
             let Some(found) = buffer.find(pattern) else {
                 break;
             };
-            buffer.promise(found.used);
             // And both ways out.
-            if let Some(all) = buffer.take_promised() {
+            if let Some(all) = buffer.take_found() {
                 answers.push(all[..found.answer].to_vec());
                 assert!(buffer.is_empty());
             } else {
                 answers.push(buffer.as_slice()[..found.answer].to_vec());
-                buffer.consume_promised();
+                buffer.consume_found();
             }
             wanted.next();
         }
