@@ -46,7 +46,8 @@ pub(crate) struct Context {
     pub(super) tls: super::tls::State,
 }
 
-/// What is kept for a task.
+/// What is kept for a task. Aligned so that it lies in one cache line.
+#[repr(align(64))]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
     /// Its coroutine, which lives as long as the task; null if there is no such task.
