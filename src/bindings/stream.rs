@@ -49,6 +49,9 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
         Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
         Attempt::Again(again) => {
             call.context.set_receiving(place, socket);
+            if let Some(memory) = socket.settle() {
+                call.context.runtime.keep_memory(memory);
+            }
             again.values()
         }
         // What has arrived is handed over, once.

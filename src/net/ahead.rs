@@ -57,6 +57,12 @@ impl Socket {
         memory
     }
 
+    /// Gives back the memory of what was received ahead when it does not complete what a task asked for, so
+    /// that a peer who sends a few bytes and then nothing does not keep it.
+    pub fn settle(&mut self) -> Option<Vec<u8>> {
+        self.buffer.settle(ROOM)
+    }
+
     /// Notes that a wait is over: whatever ended it, the socket is worth a look now, unless it was
     /// looked at already.
     pub fn end_wait(&mut self) {

@@ -176,6 +176,17 @@ impl ReceiveBuffer {
         (received, unused)
     }
 
+    /// Moves the bytes, which will stay for a while, to memory of their own size if what they lie in is of
+    /// `size` bytes, and returns that.
+    pub fn settle(&mut self, size: usize) -> Option<Vec<u8>> {
+        if self.is_empty() || self.len() == size || self.bytes.capacity() != size {
+            return None;
+        }
+        let own = self.as_slice().to_vec();
+        self.start = 0;
+        Some(std::mem::replace(&mut self.bytes, own))
+    }
+
     /// Adds bytes at the end.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.close_up();

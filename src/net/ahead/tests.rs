@@ -67,6 +67,8 @@ fn no_second_look_is_taken_after_one_that_found_all_there_was() {
     peer.write_all(b" and half\n").expect("a send");
     until_readable(&socket);
     assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
+    assert_eq!(socket.settle().map(|memory| memory.capacity()), Some(ROOM));
+    assert_eq!(socket.settle(), None);
     // The next wait ends because of the rest.
     assert_eq!(line(&mut socket).expect("a line"), b"half and half");
 }
