@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 
-use crate::net::ahead;
+use crate::net::ahead::MOST_AHEAD;
 use crate::net::resolver::{Lookup, Resolver};
 use crate::net::socket::Socket;
 use crate::reactor::Reactor;
@@ -19,8 +19,8 @@ use crate::scheduler::{AlarmId, Direction, Reason, Scheduler, SourceId, TaskId};
 const OPERATIONS_IN_A_ROW: u32 = 128;
 /// Of how many events the records are looked at together, before any of them is dealt with.
 const LOOK_AHEAD: usize = 8;
-/// For how many tasks is received ahead at a time.
-pub const AHEAD: usize = 16;
+/// How many blocks of memory for what is received ahead are kept.
+const BLOCKS: usize = 16;
 /// The size of the buffer that all sockets of a state receive through.
 pub const SCRATCH_SIZE: usize = 64 * 1024;
 
@@ -46,6 +46,8 @@ pub struct Runtime {
     pub scheduler: RefCell<Scheduler>,
     reactor: RefCell<Reactor>,
     resolver: RefCell<Resolver>,
+    /// For how many tasks of this round everything has been prepared, if none of them was removed since.
+    pub prepared: Cell<usize>,
     /// The task that runs now.
     current: Cell<Option<TaskId>>,
     /// Whether it runs because its deadline passed.
@@ -54,7 +56,7 @@ pub struct Runtime {
     budget: Cell<u32>,
     scratch: RefCell<Vec<u8>>,
     /// Memory for what is received ahead.
-    memory: RefCell<ArrayVec<Vec<u8>, AHEAD>>,
+    memory: RefCell<ArrayVec<Vec<u8>, BLOCKS>>,
     epoch: Instant,
 }
 
@@ -70,6 +72,7 @@ impl Runtime {
             scheduler: RefCell::new(Scheduler::new()),
             reactor: RefCell::new(reactor),
             resolver: RefCell::new(resolver),
+            prepared: Cell::new(0),
             current: Cell::new(None),
             timed_out: Cell::new(false),
             budget: Cell::new(OPERATIONS_IN_A_ROW),
@@ -117,6 +120,7 @@ impl Runtime {
             let outcome = self.look_at_the_world(limit);
             let mut scheduler = self.scheduler.borrow_mut();
             scheduler.begin_round(Instant::now());
+            self.prepared.set(0);
             match outcome {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                     return Ok(Step::Interrupted);
@@ -285,10 +289,11 @@ impl Runtime {
         socket.source.is_none_or(|source| self.scheduler.borrow_mut().may_proceed(task, source, direction))
     }
 
-    /// Wakes the next task that waits to receive from a socket in whose buffer something is left.
+    /// Wakes the next task that waits to receive from a socket, if something is left in its buffer, or may be
+    /// left in its connection, where no event tells of it.
     pub fn pass_on(&self, socket: &Socket) {
         if let Some(source) = socket.source
-            && socket.buffer.has_more()
+            && (socket.buffer.has_more() || socket.speaks_tls())
         {
             self.scheduler.borrow_mut().notify(source, Direction::Read);
         }
@@ -340,22 +345,22 @@ impl Runtime {
         f(&mut scratch)
     }
 
-    /// Memory for what is received ahead, of [`ahead::ROOM`] bytes.
+    /// Takes the buffer back.
+    pub fn return_scratch(&self, scratch: Vec<u8>) {
+        self.scratch.replace(scratch);
+    }
+
+    /// Memory for what is received ahead, of [`MOST_AHEAD`] bytes.
     pub fn take_memory(&self) -> Vec<u8> {
-        self.memory.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(ahead::ROOM))
+        self.memory.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(MOST_AHEAD))
     }
 
     /// Takes such memory back. Other memory is freed.
     pub fn keep_memory(&self, memory: Vec<u8>) {
-        if memory.capacity() == ahead::ROOM {
+        if memory.capacity() == MOST_AHEAD {
             // What is too much is freed.
             let _ = self.memory.borrow_mut().try_push(memory);
         }
-    }
-
-    /// Takes the buffer back.
-    pub fn return_scratch(&self, scratch: Vec<u8>) {
-        self.scratch.replace(scratch);
     }
 
     /// Seconds on the monotonic clock since this runtime began.

@@ -72,6 +72,47 @@ describe("several tasks on one connection", function()
     assert.is_true(sent[3] < 30000000)
   end)
 
+  it("are all told that the peer will send no more, although its connection stays", function()
+    local near, near_relay = peers.pair(socket)
+    local far_relay, far = peers.pair(socket)
+    local server = assert(ssl.wrap(near, tls.server()))
+    local client = assert(ssl.wrap(far, tls.client()))
+    -- Passes on what it gets, and does not close.
+    local function relay(from, to)
+      return function()
+        repeat
+          local data = from:receive(1, nil, 65536)
+        until not data or not to:send(data)
+      end
+    end
+    local received = {}
+    local function reader(index)
+      return function()
+        received[index] = pack(client:receive())
+        if received[1] and received[2] then
+          far_relay:close()
+        end
+      end
+    end
+    run.tasks(relay(near_relay, far_relay), relay(far_relay, near_relay), function()
+      assert(server:dohandshake())
+      server:send("par")
+      assert(server:receive())
+      -- What is left comes in one piece.
+      server:settimeout(0)
+      server:send("tial\n")
+      server:close()
+    end, function()
+      assert(client:dohandshake())
+      client:settimeout(10)
+      cosock.spawn(reader(1))
+      cosock.spawn(reader(2))
+      let_others_run()
+      client:send("go on\n")
+    end)
+    assert.same({ pack("partial", nil, nil), pack(nil, "closed", "") }, received)
+  end)
+
   it("are told when it is closed in the midst of its handshake", function()
     local connection = tls.ends(tls.client(), tls.server())
     local outcome

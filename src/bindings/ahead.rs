@@ -14,9 +14,10 @@ use mlua::ffi::{self, lua_State};
 
 use super::context::Context;
 use crate::net::socket::Socket;
-use crate::runtime::AHEAD;
 use crate::scheduler::TaskId;
 
+/// For how many tasks is prepared at a time.
+const AHEAD: usize = 16;
 /// The size of a cache line.
 const LINE: usize = 64;
 /// How much of a coroutine's state is wanted: more than any interpreter's `lua_State` has.
@@ -25,8 +26,8 @@ const THREAD_SIZE: usize = 4 * LINE;
 impl Context {
     /// Prepares for a task that is about to run and for those behind it, unless that was done already.
     pub(super) fn prepare(&self, task: TaskId) {
-        if let Some(left) = self.prepared.get().checked_sub(1) {
-            self.prepared.set(left);
+        if let Some(left) = self.runtime.prepared.get().checked_sub(1) {
+            self.runtime.prepared.set(left);
             return;
         }
         let scheduler = self.runtime.scheduler.borrow();
@@ -47,10 +48,11 @@ impl Context {
                 receiving.push(from.socket);
             }
         }
-        self.prepared.set(threads.len() - 1);
+        self.runtime.prepared.set(threads.len() - 1);
         threads.into_iter().for_each(touch_frame);
         for socket in receiving {
-            // SAFETY: the socket's source is there, and a socket gives that up before it is collected.
+            // SAFETY: the socket's source is there. Only `object::collect` frees a socket, whose source it gives
+            // up first.
             if let Ok(mut socket) = unsafe { socket.as_ref() }.try_borrow_mut()
                 && let Some(unused) = socket.receive_ahead(|| self.runtime.take_memory())
             {
@@ -60,12 +62,14 @@ impl Context {
     }
 }
 
-/// Looks at the innermost frame of a coroutine, which brings it and its part of the stack in.
+/// Looks at the innermost frame of a coroutine, which brings it and its part of the stack in, and asks for
+/// the object that it may find there.
 fn touch_frame(thread: *mut lua_State) {
     if !thread.is_null() {
         // SAFETY: the coroutine of a task that is in the scheduler is alive and, as another one runs,
         // suspended or not yet begun; any index is acceptable, and nothing is changed.
-        std::hint::black_box(unsafe { ffi::lua_touserdata(thread, 1) });
+        let object = unsafe { ffi::lua_touserdata(thread, 1) };
+        fetch(std::hint::black_box(object).cast(), LINE);
     }
 }
 

@@ -126,9 +126,7 @@ impl Call<'_> {
                 return Ok(self.wait(task, socket, direction, direction, began));
             }
         }
-        if began.is_some() {
-            socket.end_wait();
-        }
+        socket.woken = began.is_some();
         let may_block = matches!(place, Place::Task(_))
             && socket.timeouts.next_wait(Duration::ZERO) != Some(Duration::ZERO);
         let outcome = operation(socket, may_block);

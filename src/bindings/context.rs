@@ -36,8 +36,6 @@ pub(crate) struct Context {
     /// What Lua 5.1 offers to count the depth of coroutines.
     #[cfg(feature = "lua51")]
     pub(super) set_level: Option<super::depth::SetLevel>,
-    /// For how many of the tasks that run next everything has been prepared.
-    pub(super) prepared: Cell<usize>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
@@ -113,7 +111,6 @@ impl Context {
             loop_thread: Cell::new(ptr::null_mut()),
             #[cfg(feature = "lua51")]
             set_level: super::depth::set_level(),
-            prepared: Cell::default(),
             lookups: RefCell::default(),
             #[cfg(feature = "tls")]
             tls,

@@ -149,8 +149,9 @@ struct Block {
     /// The context that made it, by which socket objects are told from all other userdata.
     owner: *const Context,
     class: Cell<Class>,
-    /// The object, until it is collected.
-    object: Option<SocketObject>,
+    /// The object, until it is collected. Not in Lua's memory, which the interpreter frees even when the
+    /// finalizer could not be called.
+    object: Option<Box<SocketObject>>,
 }
 
 #[derive(Debug)]
@@ -241,7 +242,7 @@ impl Call<'_> {
 pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: Socket) {
     let reference = context.metatables.0[class as usize];
     let object = SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() };
-    let new = Block { owner: context, class: Cell::new(class), object: Some(object) };
+    let new = Block { owner: context, class: Cell::new(class), object: Some(Box::new(object)) };
     const { assert!(align_of::<Block>() <= 8, "Lua aligns blocks to 8 bytes") };
     // SAFETY: the block has room for the object and holds it before the metatable is set; the reference
     // is to a table.

@@ -28,7 +28,8 @@ const NAME_SHOWN: usize = 35;
 fn get(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, class) = call.this()?;
     let option = find(call, |option| option.readable.include(class.family().kinds))?;
-    let socket = socket.borrow();
+    let mut socket = socket.borrow_mut();
+    let found_ahead = if option.shape == Shape::Error { socket.failed_ahead.take() } else { None };
     let Some(descriptor) = &socket.descriptor else {
         return Ok(failed("getsockopt failed"));
     };
@@ -41,7 +42,7 @@ fn get(call: &Call<'_>) -> Result<Values, Raise> {
         }),
         Shape::Interface => option.interface(descriptor).map(|name| one(Value::Bytes(name))),
         Shape::Address => option.address(descriptor).map(|address| one(address.to_string())),
-        Shape::Error => option.integer(descriptor).map(|code| match code {
+        Shape::Error => option.integer(descriptor).map(|code| match found_ahead.unwrap_or(code) {
             0 => one(Value::Nil),
             code => one(error::errno_text(code)),
         }),

@@ -49,7 +49,8 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
         Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
         Attempt::Again(again) => {
             call.context.set_receiving(place, socket);
-            if let Some(memory) = socket.settle() {
+            // A peer that sends a few bytes and then nothing shall not make the program hold more.
+            if let Some(memory) = socket.buffer.settle() {
                 call.context.runtime.keep_memory(memory);
             }
             again.values()

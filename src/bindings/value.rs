@@ -94,8 +94,9 @@ impl Values {
     /// Adds a value at the end.
     #[inline(always)]
     pub(crate) fn and(mut self, value: impl Into<Value>) -> Self {
-        if let Values::Results(list) = &mut self {
-            list.push(value.into());
+        match &mut self {
+            Values::Results(list) => list.push(value.into()),
+            _ => debug_assert!(false, "only results can be added to"),
         }
         self
     }
@@ -234,6 +235,9 @@ impl Slice {
             let mut buffer = object::take_buffer(state);
             self.push(state, buffer.as_slice());
             buffer.consume_found();
+            if let Some(memory) = buffer.settle() {
+                context.runtime.keep_memory(memory);
+            }
             object::return_buffer(state, context, buffer);
         }
     }

@@ -91,6 +91,9 @@ fn drop_carriage_returns(bytes: &mut [u8]) -> usize {
     length
 }
 
+/// Less memory, in bytes, is not worth to be given back.
+const MUCH: usize = 1024;
+
 /// Bytes received and not yet asked for. Owns no memory while it is empty.
 #[derive(Debug, Default)]
 pub struct ReceiveBuffer {
@@ -176,10 +179,10 @@ impl ReceiveBuffer {
         (received, unused)
     }
 
-    /// Moves the bytes, which will stay for a while, to memory of their own size if what they lie in is of
-    /// `size` bytes, and returns that.
-    pub fn settle(&mut self, size: usize) -> Option<Vec<u8>> {
-        if self.is_empty() || self.len() == size || self.bytes.capacity() != size {
+    /// Moves the bytes, which will stay for a while, to memory of their own size if what they lie in is much
+    /// larger. Returns that.
+    pub fn settle(&mut self) -> Option<Vec<u8>> {
+        if self.is_empty() || self.bytes.capacity() < MUCH || self.bytes.capacity() / 4 < self.len() {
             return None;
         }
         let own = self.as_slice().to_vec();

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
 use super::address::Family;
-use super::ahead::Ahead;
 use super::buffer::ReceiveBuffer;
 use super::connect::Connecting;
 use super::error::{self, Text};
@@ -92,9 +91,11 @@ pub struct Socket {
     /// Whether the last receive took everything there was, so that the next would block unless the
     /// reactor says otherwise.
     pub drained: bool,
-    /// What is known ahead of the next receive.
-    pub ahead: Ahead,
-    /// Whether the last receive brought more than is received ahead.
+    /// Whether a wait has just ended: whatever ended it, the socket is worth a look now.
+    pub woken: bool,
+    /// The `errno` with which receiving ahead failed, for the next receive.
+    pub failed_ahead: Option<i32>,
+    /// Whether what was received last was more than is received ahead.
     pub receives_much: bool,
     /// A connection attempt under way.
     pub connecting: Option<Box<Connecting>>,
@@ -115,11 +116,27 @@ impl Socket {
             statistics: Statistics { received: 0.0, sent: 0.0, since: Instant::now() },
             buffer: ReceiveBuffer::default(),
             drained: false,
-            ahead: Ahead::Nothing,
+            woken: false,
+            failed_ahead: None,
             receives_much: false,
             connecting: None,
             #[cfg(feature = "tls")]
             tls: None,
+        }
+    }
+
+    /// Whether it speaks TLS.
+    pub fn speaks_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// Forgets that the socket was drained if a wait has ended since.
+    pub fn look_again(&mut self) {
+        if std::mem::take(&mut self.woken) {
+            self.drained = false;
         }
     }
 
@@ -175,6 +192,7 @@ impl Socket {
     /// Closes the descriptor so that another can be opened in its place.
     pub fn discard_descriptor(&mut self) {
         self.descriptor = None;
+        self.forget_knowledge();
         self.stale_source = self.source.take().or(self.stale_source);
     }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use socket2::Socket as Descriptor;
 
 use super::address::Family;
-use super::ahead;
+use super::ahead::MOST_AHEAD;
 use super::buffer::{Found, Pattern};
 use super::error::{self, CLOSED, LINE_TOO_LONG};
 use super::serial;
@@ -58,9 +58,10 @@ impl Socket {
                     return Err(LINE_TOO_LONG.into());
                 }
             }
-            if let Some(error) = self.take_failure() {
-                return Err(Failure::from_system(&error, Direction::Read));
+            if let Some(code) = self.failed_ahead.take() {
+                return Err(Failure::from_system(&io::Error::from_raw_os_error(code), Direction::Read));
             }
+            self.look_again();
             let Some(descriptor) = &self.descriptor else {
                 return Err(CLOSED.into());
             };
@@ -100,8 +101,8 @@ impl Socket {
             };
             // A device may hand over less than it has.
             self.drained = count < room && !is_device;
-            self.receives_much = count >= ahead::ROOM;
             if self.buffer.is_empty() {
+                self.receives_much = count >= MOST_AHEAD;
                 let arrived = &mut scratch[..count];
                 if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {
                     self.buffer.extend(&arrived[found.used..]);

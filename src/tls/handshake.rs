@@ -19,6 +19,7 @@ impl Socket {
     /// # Errors
     /// [`Failure`]. A handshake that has failed fails again for the same reason.
     pub fn shake_hands(&mut self, may_block: bool, buffers: &mut Buffers) -> Result<(), Failure> {
+        self.look_again();
         let Some(tls) = &mut self.tls else {
             return Err(CLOSED.into());
         };

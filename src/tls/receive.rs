@@ -36,6 +36,7 @@ impl Socket {
                 return Err(LINE_TOO_LONG.into());
             }
         }
+        self.look_again();
         let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
             return Err(CLOSED.into());
         };

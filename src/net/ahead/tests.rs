@@ -28,13 +28,13 @@ fn until_readable(socket: &Socket) {
 }
 
 fn memory() -> Vec<u8> {
-    Vec::with_capacity(ROOM)
+    Vec::with_capacity(MOST_AHEAD)
 }
 
 /// The line that the task behind `socket` gets, which has waited for it.
 fn line(socket: &mut Socket) -> Result<Vec<u8>, Failure> {
-    let mut scratch = vec![0; 2 * ROOM];
-    socket.end_wait();
+    let mut scratch = vec![0; 2 * MOST_AHEAD];
+    socket.woken = true;
     Ok(match socket.receive(Pattern::Line, &mut scratch, true)? {
         Received::InScratch(length) => scratch[..length].to_vec(),
         Received::InBuffer(found) => {
@@ -53,32 +53,42 @@ fn what_has_arrived_lies_in_the_buffer() {
     assert_eq!(socket.receive_ahead(memory), None);
     assert_eq!(socket.buffer.as_slice(), b"one\ntwo\n");
     assert_eq!(line(&mut socket).expect("a line"), b"one");
-    // Only the wait that it was received for knows it.
-    assert_eq!(socket.ahead, Ahead::Nothing);
     assert_eq!(line(&mut socket).expect("a line"), b"two");
+    // That was all there was: nobody needs to look again.
+    assert!(socket.drained);
 }
 
 #[test]
-fn no_second_look_is_taken_after_one_that_found_all_there_was() {
+fn a_task_that_needs_more_looks_again() {
     let (mut socket, mut peer) = pair();
     peer.write_all(b"half").expect("a send");
     until_readable(&socket);
     assert_eq!(socket.receive_ahead(memory), None);
     peer.write_all(b" and half\n").expect("a send");
     until_readable(&socket);
-    assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
-    assert_eq!(socket.settle().map(|memory| memory.capacity()), Some(ROOM));
-    assert_eq!(socket.settle(), None);
-    // The next wait ends because of the rest.
     assert_eq!(line(&mut socket).expect("a line"), b"half and half");
 }
 
 #[test]
-fn nothing_may_have_arrived_after_all() {
-    let (mut socket, _peer) = pair();
-    assert_eq!(socket.receive_ahead(memory).map(|memory| memory.capacity()), Some(ROOM));
-    assert!(socket.drained);
+fn what_completes_nothing_does_not_keep_the_memory() {
+    let (mut socket, mut peer) = pair();
+    peer.write_all(b"half").expect("a send");
+    until_readable(&socket);
+    assert_eq!(socket.receive_ahead(memory), None);
     assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
+    assert!(socket.buffer.settle().is_some_and(|memory| memory.capacity() >= MOST_AHEAD));
+    assert_eq!(socket.buffer.settle(), None);
+    assert_eq!(socket.buffer.as_slice(), b"half");
+}
+
+#[test]
+fn nothing_may_have_arrived_after_all() {
+    let (mut socket, mut peer) = pair();
+    assert_eq!(socket.receive_ahead(memory).map(|memory| memory.capacity()), Some(MOST_AHEAD));
+    assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
+    peer.write_all(b"late\n").expect("a send");
+    until_readable(&socket);
+    assert_eq!(line(&mut socket).expect("a line"), b"late");
 }
 
 #[test]
@@ -91,22 +101,22 @@ fn the_end_is_found_again() {
 }
 
 #[test]
-fn a_failure_is_kept_and_told_once() {
+fn a_failure_is_kept_until_somebody_receives() {
     let (mut socket, peer) = pair();
     // Closing resets the connection then.
     socket2::SockRef::from(&peer).set_linger(Some(Duration::ZERO)).expect("the option");
     drop(peer);
     until_readable(&socket);
     assert!(socket.receive_ahead(memory).is_some());
-    assert_eq!(socket.ahead, Ahead::Failed(libc::ECONNRESET));
-    assert_eq!(socket.take_failure().and_then(|error| error.raw_os_error()), Some(libc::ECONNRESET));
-    assert!(socket.take_failure().is_none());
+    assert_eq!(socket.failed_ahead, Some(libc::ECONNRESET));
+    assert!(socket.receive_ahead(|| unreachable!("it has failed")).is_none());
+    assert_eq!(socket.failed_ahead, Some(libc::ECONNRESET));
 }
 
 #[test]
-fn the_task_gets_the_failure() {
+fn the_task_gets_the_failure_once() {
     let (mut socket, _peer) = pair();
-    socket.ahead = Ahead::Failed(libc::EHOSTUNREACH);
+    socket.failed_ahead = Some(libc::EHOSTUNREACH);
     let expected = crate::net::error::errno_text(libc::EHOSTUNREACH);
     assert!(matches!(line(&mut socket), Err(Failure::Error(text)) if text == expected));
     assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
@@ -115,20 +125,23 @@ fn the_task_gets_the_failure() {
 #[test]
 fn who_receives_much_or_has_something_left_is_left_alone() {
     let (mut socket, mut peer) = pair();
-    let long = [vec![b'x'; ROOM], b"\nshort\n".to_vec()].concat();
+    let long = [vec![b'x'; MOST_AHEAD], b"\nshort\n".to_vec()].concat();
     peer.write_all(&long).expect("a send");
     until_readable(&socket);
     assert_eq!(socket.receive_ahead(memory), None);
     assert!(socket.receives_much);
-    assert_eq!(socket.buffer.len(), ROOM);
+    assert_eq!(socket.buffer.len(), MOST_AHEAD);
     assert!(socket.receive_ahead(|| unreachable!("the buffer is not empty")).is_none());
-    assert_eq!(line(&mut socket).expect("a line").len(), ROOM);
+    assert_eq!(line(&mut socket).expect("a line").len(), MOST_AHEAD);
     assert_eq!(line(&mut socket).expect("a line"), b"short");
     assert!(socket.buffer.is_empty());
-    // What came last was little.
-    assert!(!socket.receives_much);
-    socket.receives_much = true;
+    // The rest of a long message is no little one.
+    assert!(socket.receives_much);
     assert!(socket.receive_ahead(|| unreachable!("it receives much")).is_none());
+    peer.write_all(b"little\n").expect("a send");
+    until_readable(&socket);
+    assert_eq!(line(&mut socket).expect("a line"), b"little");
+    assert!(!socket.receives_much);
 }
 
 #[test]

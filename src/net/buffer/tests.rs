@@ -49,6 +49,9 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
         } else {
             assert_eq!(buffer.extend_with(piece.len() + 3, write), Ok(piece.len()));
         }
+        if to % 5 == 0 {
+            buffer.settle();
+        }
         from = to;
         while let Some(&pattern) = wanted.peek() {
             let Some(found) = buffer.find(pattern) else {
