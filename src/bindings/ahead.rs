@@ -31,13 +31,18 @@ impl Context {
             return;
         }
         let scheduler = self.runtime.scheduler.borrow();
-        let mut upcoming = scheduler.upcoming().take(AHEAD - 1).peekable();
-        if upcoming.peek().is_none() {
+        let mut tasks = ArrayVec::<TaskId, AHEAD>::new();
+        tasks.push(task);
+        for task in scheduler.upcoming().take(AHEAD - 1) {
+            fetch(self.place_of(task).cast(), LINE);
+            tasks.push(task);
+        }
+        if tasks.len() == 1 {
             return;
         }
         let mut threads = ArrayVec::<*mut lua_State, AHEAD>::new();
         let mut receiving = ArrayVec::<NonNull<RefCell<Socket>>, AHEAD>::new();
-        for task in std::iter::once(task).chain(upcoming) {
+        for task in tasks {
             let kept = self.kept(task);
             fetch(kept.thread.cast(), THREAD_SIZE);
             fetch(kept.socket.cast(), size_of::<Socket>());

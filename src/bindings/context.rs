@@ -175,6 +175,11 @@ impl Context {
         }
     }
 
+    /// Where that is which is kept for a task: an address, not to be followed.
+    pub(super) fn place_of(&self, task: TaskId) -> *const Kept {
+        self.tasks.borrow().as_ptr().wrapping_add(task.index())
+    }
+
     /// What is kept for a task.
     pub(super) fn kept(&self, task: TaskId) -> Kept {
         self.tasks.borrow().get(task.index()).copied().unwrap_or(Kept::NOTHING)
