@@ -56,7 +56,7 @@ impl Context {
         self.runtime.prepared.set(threads.len() - 1);
         threads.into_iter().for_each(touch_frame);
         for socket in receiving {
-            // SAFETY: the socket's source is there. Only `object::collect` frees a socket, whose source it gives
+            // SAFETY: the socket's source is there. Only `object::collect` frees a socket, and gives its source
             // up first.
             if let Ok(mut socket) = unsafe { socket.as_ref() }.try_borrow_mut()
                 && let Some(unused) = socket.receive_ahead(|| self.runtime.take_memory())

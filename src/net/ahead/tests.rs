@@ -27,6 +27,12 @@ fn until_readable(socket: &Socket) {
     assert!(ready.expect("a wait"), "nothing arrived");
 }
 
+/// Has `peer` send bytes, and waits until they have arrived.
+fn deliver(peer: &mut TcpStream, bytes: &[u8], socket: &Socket) {
+    peer.write_all(bytes).expect("a send");
+    until_readable(socket);
+}
+
 fn memory() -> Vec<u8> {
     Vec::with_capacity(MOST_AHEAD)
 }
@@ -48,8 +54,7 @@ fn line(socket: &mut Socket) -> Result<Vec<u8>, Failure> {
 #[test]
 fn what_has_arrived_lies_in_the_buffer() {
     let (mut socket, mut peer) = pair();
-    peer.write_all(b"one\ntwo\n").expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, b"one\ntwo\n", &socket);
     assert_eq!(socket.receive_ahead(memory), None);
     assert_eq!(socket.buffer.as_slice(), b"one\ntwo\n");
     assert_eq!(line(&mut socket).expect("a line"), b"one");
@@ -61,19 +66,16 @@ fn what_has_arrived_lies_in_the_buffer() {
 #[test]
 fn a_task_that_needs_more_looks_again() {
     let (mut socket, mut peer) = pair();
-    peer.write_all(b"half").expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, b"half", &socket);
     assert_eq!(socket.receive_ahead(memory), None);
-    peer.write_all(b" and half\n").expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, b" and half\n", &socket);
     assert_eq!(line(&mut socket).expect("a line"), b"half and half");
 }
 
 #[test]
 fn what_completes_nothing_does_not_keep_the_memory() {
     let (mut socket, mut peer) = pair();
-    peer.write_all(b"half").expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, b"half", &socket);
     assert_eq!(socket.receive_ahead(memory), None);
     assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
     assert!(socket.buffer.settle().is_some_and(|memory| memory.capacity() >= MOST_AHEAD));
@@ -86,8 +88,7 @@ fn nothing_may_have_arrived_after_all() {
     let (mut socket, mut peer) = pair();
     assert_eq!(socket.receive_ahead(memory).map(|memory| memory.capacity()), Some(MOST_AHEAD));
     assert!(matches!(line(&mut socket), Err(Failure::Blocked(Direction::Read))));
-    peer.write_all(b"late\n").expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, b"late\n", &socket);
     assert_eq!(line(&mut socket).expect("a line"), b"late");
 }
 
@@ -126,8 +127,7 @@ fn the_task_gets_the_failure_once() {
 fn who_receives_much_or_has_something_left_is_left_alone() {
     let (mut socket, mut peer) = pair();
     let long = [vec![b'x'; MOST_AHEAD], b"\nshort\n".to_vec()].concat();
-    peer.write_all(&long).expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, &long, &socket);
     assert_eq!(socket.receive_ahead(memory), None);
     assert!(socket.receives_much);
     assert_eq!(socket.buffer.len(), MOST_AHEAD);
@@ -138,8 +138,7 @@ fn who_receives_much_or_has_something_left_is_left_alone() {
     // The rest of a long message is no little one.
     assert!(socket.receives_much);
     assert!(socket.receive_ahead(|| unreachable!("it receives much")).is_none());
-    peer.write_all(b"little\n").expect("a send");
-    until_readable(&socket);
+    deliver(&mut peer, b"little\n", &socket);
     assert_eq!(line(&mut socket).expect("a line"), b"little");
     assert!(!socket.receives_much);
 }
