@@ -124,7 +124,12 @@ new_key self-signed
 openssl req -x509 -new -key self-signed.key -config root.cnf -section request -extensions leaf -days 30 -subj /CN=localhost \
     -out self-signed.pem
 
-openssl pkey -in server.key -aes-256-cbc -passout pass:secret -out encrypted.key
+# Once in 256 times what comes of the password "wrong" ends like something that was encrypted, and OpenSSL has another
+# word for what it finds in front of that.
+until
+    openssl pkey -in server.key -aes-256-cbc -passout pass:secret -out encrypted.key
+    [[ $(openssl pkey -in encrypted.key -passin pass:wrong -noout 2>&1) == *"bad decrypt"* ]]
+do :; done
 openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem
 
 cat root.pem crl.pem >trusted.pem
