@@ -9,6 +9,7 @@ local ssl = require "cosock.ssl"
 local tls = require "spec.support.tls"
 
 local pack = peers.pack
+local unpack = table.unpack or unpack -- luacheck: ignore 143
 
 after_each(openssl.stop_all)
 
@@ -51,6 +52,28 @@ describe("several tasks on one connection", function()
       one:send("\n3\n")
     end)
     assert.same({ "1", "2", "3" }, lines)
+  end)
+
+  it("receive large pieces of what came at once, first come, first served", function()
+    local one, other = tls.pair()
+    local sizes = { 8192, 100, 20000, 4096, 7612 }
+    local data = ("0123456789"):rep(4000)
+    local tasks, received = {}, {}
+    for index, size in ipairs(sizes) do
+      tasks[index] = function()
+        received[index] = other:receive(size)
+      end
+    end
+    tasks[#tasks + 1] = function()
+      let_others_run()
+      one:send(data)
+    end
+    run.tasks(unpack(tasks))
+    local from = 1
+    for index, size in ipairs(sizes) do
+      assert.is_true(received[index] == data:sub(from, from + size - 1), index)
+      from = from + size
+    end
   end)
 
   it("are all told when it is closed", function()

@@ -233,6 +233,22 @@ describe("select", function()
     end)
   end)
 
+  it("takes what has arrived and is not decrypted yet for readable", function()
+    local one, other = tls.pair()
+    local data = ("0123456789"):rep(4000)
+    one:send(data)
+    run.tasks(function()
+      local from = 1
+      for _, count in ipairs { 8192, 4096, 10000, 17712 } do
+        assert.same({ other }, (socket.select({ other }, nil, 5)))
+        assert.equal(data:sub(from, from + count - 1), other:receive(count))
+        from = from + count
+        assert.equal(from <= #data, other:dirty())
+      end
+      assert.is_nil((socket.select({ other }, nil, 0)))
+    end)
+  end)
+
   it("waits until there is something to receive, or room to send", function()
     local one, other = tls.pair()
     run.tasks(function()

@@ -150,9 +150,15 @@ impl Connection {
         self.state == State::Established
     }
 
-    /// Whether something has been received and not handed out, decrypted or not.
+    /// Whether something has been received and not handed out, decrypted or not. The beginning of a record does not
+    /// count, as nothing can be made of it yet.
     pub fn has_received(&self) -> bool {
-        self.stream.get_ref().incoming() > 0 || self.ssl().pending() > 0
+        self.stream.get_ref().has_record() || self.ssl().pending() > 0
+    }
+
+    /// The same, with beginnings.
+    pub(super) fn may_decrypt(&self) -> bool {
+        self.undecrypted() > 0 || self.ssl().pending() > 0
     }
 
     /// How much has been received that OpenSSL has not taken yet.
@@ -220,7 +226,7 @@ impl Connection {
     /// Why nothing more can be received: [`CLOSED`] if the peer has said that it is the end.
     pub(super) fn decrypt(&mut self, room: &mut [MaybeUninit<u8>]) -> Result<usize, Text> {
         let mut count = 0;
-        while self.end.is_none() && count < room.len() && self.has_received() {
+        while self.end.is_none() && count < room.len() && self.may_decrypt() {
             forget();
             match self.stream.ssl_read_uninit(&mut room[count..]) {
                 Ok(more) => count += more,

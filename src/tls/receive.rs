@@ -1,7 +1,7 @@
 //! Receiving from a socket that speaks TLS.
 
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 
 use socket2::Socket as Descriptor;
 
@@ -15,6 +15,9 @@ use crate::scheduler::Direction;
 
 /// How much that is not decrypted yet is decrypted by way of the scratch buffer, in bytes.
 const BY_WAY_OF_SCRATCH: usize = 16 * 1024;
+
+/// So much, in bytes, is worth a call of OpenSSL's of its own. Less is taken from what a call for more has decrypted.
+const WORTH_A_CALL: usize = 4 * 1024;
 
 impl Socket {
     /// Tries to receive what `pattern` asks for, by way of `scratch`: [`Socket::receive`] for a socket
@@ -74,48 +77,83 @@ impl Receiving<'_> {
         scratch: &mut [u8],
         may_block: bool,
     ) -> Result<Received, Failure> {
-        let waits_for_a_byte = pattern == Pattern::Exactly(0);
-        for _ in 0..CALLS_IN_A_ROW {
-            let pending = self.tls.undecrypted();
-            // What is no more than a record or two is mostly what was asked for, and needs no memory of its own.
-            let in_scratch = self.buffer.is_empty() && pending <= BY_WAY_OF_SCRATCH;
-            let decrypted = if in_scratch {
-                self.tls.decrypt(uninitialised(scratch))
-            } else {
-                let wanted = match pattern {
-                    Pattern::Exactly(count) => count - self.buffer.len(),
-                    Pattern::Between { most, .. } => most - self.buffer.len(),
-                    Pattern::Line | Pattern::LineUpTo(_) => 0,
-                    Pattern::All => self.buffer.len(),
+        let mut filled = 0;
+        let outcome = self.decrypt(pattern, scratch, &mut filled, may_block);
+        self.buffer.extend(&scratch[..filled]);
+        match outcome {
+            Err(Failure::Error(end))
+                if end == CLOSED && pattern == Pattern::All && !self.buffer.is_empty() =>
+            {
+                Ok(Received::InBuffer(self.buffer.rest(pattern)))
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Decrypts until there is what `pattern` asks for. The first `filled` bytes of `scratch` are to be kept.
+    ///
+    /// Of a large piece no more is decrypted than it can take, as the rest would have to be moved. What has been
+    /// pulled is decrypted before this returns, as far as there is room; so what the wire
+    /// keeps begins with a record.
+    fn decrypt(
+        &mut self,
+        pattern: Pattern,
+        scratch: &mut [u8],
+        filled: &mut usize,
+        may_block: bool,
+    ) -> Result<Received, Failure> {
+        let most = match pattern {
+            Pattern::Exactly(most) | Pattern::Between { most, .. } if most >= WORTH_A_CALL => Some(most),
+            _ => None,
+        };
+        for call in 1..=CALLS_IN_A_ROW {
+            let in_scratch = self.buffer.is_empty()
+                && match most {
+                    Some(most) => most <= scratch.len(),
+                    // What is no more than a record or two is mostly what was asked for, and needs no memory of
+                    // its own; unless it is to stay.
+                    None => {
+                        *filled + self.tls.undecrypted() <= BY_WAY_OF_SCRATCH
+                            && pattern != Pattern::Exactly(0)
+                    }
                 };
-                // All that was received is decrypted, else it would have to be kept.
-                let room = wanted.max(pending).clamp(ROOM.start, ROOM.end);
-                self.buffer.extend_with(room, |spare| self.tls.decrypt(spare))
-            };
-            let count = match decrypted {
-                Err(end) if end == CLOSED && pattern == Pattern::All && !self.buffer.is_empty() => {
-                    return Ok(Received::InBuffer(self.buffer.rest(pattern)));
-                }
-                Err(end) => return Err(Failure::Error(end)),
-                Ok(count) => count,
-            };
-            if count == 0 {
-                self.pull(may_block)?;
-                continue;
-            }
             if in_scratch {
-                let arrived = &mut scratch[..count];
-                if !waits_for_a_byte && let Some(found) = pattern.find(arrived, 0) {
-                    self.buffer.extend(&arrived[found.used..]);
-                    self.statistics.received += found.used as f64;
-                    return Ok(Received::InScratch(found.answer));
+                let end = most.unwrap_or(scratch.len());
+                let room = uninitialised(&mut scratch[*filled..end]);
+                let count = self.tls.decrypt(room).map_err(Failure::Error)?;
+                if count > 0 {
+                    let seen = *filled;
+                    *filled += count;
+                    if let Some(found) = pattern.find(&mut scratch[..*filled], seen) {
+                        self.buffer.extend(&scratch[found.used..*filled]);
+                        *filled = 0;
+                        self.statistics.received += found.used as f64;
+                        return Ok(Received::InScratch(found.answer));
+                    } else if pattern.is_exceeded_by(*filled) {
+                        return Err(LINE_TOO_LONG.into());
+                    }
+                    continue;
                 }
-                self.buffer.extend(arrived);
+            } else {
+                self.buffer.extend(&scratch[..mem::take(filled)]);
+                let there = self.buffer.len();
+                let room = match most {
+                    Some(most) => (most - there).min(ROOM.end),
+                    None => there.max(self.tls.undecrypted()).clamp(ROOM.start, ROOM.end),
+                };
+                let count =
+                    self.buffer.extend_with(room, |spare| self.tls.decrypt(spare).map_err(Failure::Error))?;
+                if count > 0 {
+                    if let Some(found) = self.buffer.find(pattern) {
+                        return Ok(Received::InBuffer(found));
+                    } else if pattern.is_exceeded_by(self.buffer.len()) {
+                        return Err(LINE_TOO_LONG.into());
+                    }
+                    continue;
+                }
             }
-            if let Some(found) = self.buffer.find(pattern) {
-                return Ok(Received::InBuffer(found));
-            } else if pattern.is_exceeded_by(self.buffer.len()) {
-                return Err(LINE_TOO_LONG.into());
+            if call < CALLS_IN_A_ROW {
+                self.pull(may_block)?;
             }
         }
         Err(Failure::Busy)

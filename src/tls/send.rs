@@ -82,13 +82,13 @@ fn finish_handshake(
     descriptor: &Descriptor,
     buffer: &mut ReceiveBuffer,
 ) -> Result<(), Failure> {
-    if !tls.has_received() {
+    if !tls.may_decrypt() {
         match tls.pull(descriptor) {
             Ok(Pulled::End) => return Err(Failure::Error(tls.end_unexpectedly())),
             Ok(_) => {}
             Err(error) => return Err(Failure::from_system(&error, Direction::Read)),
         }
     }
-    buffer.extend_with(ROOM.end, |spare| tls.decrypt(spare)).map_err(Failure::Error)?;
+    buffer.extend_with(ROOM.end, |spare| tls.decrypt(spare).map_err(Failure::Error))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Both ends of a connection in one thread, without an interpreter.
 
+use std::io::{Read, Write};
 use std::rc::Rc;
 
 use foreign_types::ForeignTypeRef;
@@ -18,7 +19,7 @@ use super::context::Context;
 use super::protocol::Role;
 use super::wire::Buffers;
 use crate::net::address::Family;
-use crate::net::buffer::Pattern;
+use crate::net::buffer::{Pattern, ReceiveBuffer};
 use crate::net::error::CLOSED;
 use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
@@ -165,6 +166,44 @@ fn an_idle_connection_has_received_nothing() {
     assert!(!server.has_received());
 }
 
+#[test]
+fn the_beginning_of_a_record_is_not_received_yet() {
+    let [mut client, mut server] = pair(None);
+    let mut buffers = Buffers::default();
+    // Whatever the client sends goes by way of this test.
+    let (ours, theirs) = socket2::Socket::pair(Domain::UNIX, Type::STREAM, None).expect("a pair of sockets");
+    let _original = client.descriptor.replace(ours);
+    let mut records = Vec::new();
+    for data in [vec![b'a'; 10_000], vec![b'b'; 6_000]] {
+        client.send_encrypted(&data, &mut 0, &mut buffers).expect("there is room");
+        let mut room = vec![0; 20_000];
+        let count = (&theirs).read(&mut room).expect("a record was sent");
+        records.push(room[..count].to_vec());
+    }
+    let (ours, theirs) = socket2::Socket::pair(Domain::UNIX, Type::STREAM, None).expect("a pair of sockets");
+    theirs.set_nonblocking(true).expect("a socket can be made non-blocking");
+    let _original = server.descriptor.replace(theirs);
+
+    let cut = records[1].len() / 2;
+    (&ours).write_all(&[&records[0], &records[1][..cut]].concat()).expect("there is room");
+    assert_eq!(
+        receive(&mut server, Pattern::Exactly(9_000), &mut buffers).expect("most of it"),
+        [b'a'; 9_000]
+    );
+    assert!(server.has_received(), "the rest of the first record");
+    assert_eq!(receive(&mut server, Pattern::Exactly(1_000), &mut buffers).expect("the rest"), [b'a'; 1_000]);
+    assert!(!server.has_received(), "only half a record");
+    let outcome = receive(&mut server, Pattern::Exactly(1), &mut buffers);
+    assert!(matches!(outcome, Err(Failure::Blocked(Direction::Read))));
+    assert!(!server.has_received(), "still");
+    (&ours).write_all(&records[1][cut..]).expect("there is room");
+    assert_eq!(
+        receive(&mut server, Pattern::Exactly(6_000), &mut buffers).expect("all of it"),
+        [b'b'; 6_000]
+    );
+    assert!(!server.has_received());
+}
+
 // SAFETY: the declaration is that of OpenSSL's header.
 unsafe extern "C" {
     fn SSL_renegotiate(connection: *mut openssl_sys::SSL) -> std::ffi::c_int;
@@ -259,4 +298,55 @@ proptest! {
         }
         prop_assert!(received == data);
     }
+
+    /// Whatever is asked for, the answers are those of a buffer that holds all of it.
+    #[test]
+    fn any_pattern_finds_what_it_finds_in_memory(
+        lines in proptest::collection::vec(0usize..30_000, 1..8),
+        patterns in proptest::collection::vec(pattern(), 1..30),
+    ) {
+        let mut data = Vec::new();
+        for (number, length) in lines.iter().enumerate() {
+            data.extend((0..*length).map(|index| b'a' + ((index + number) % 26) as u8));
+            data.extend(b"\r\n");
+        }
+        let mut whole = ReceiveBuffer::default();
+        whole.extend(&data);
+        let [mut client, mut server] = pair(None);
+        let mut buffers = Buffers::default();
+        let mut sent = 0;
+        for pattern in patterns {
+            let Some(found) = whole.find(pattern) else { break };
+            let expected = whole.as_slice()[..found.answer].to_vec();
+            let answer = loop {
+                match client.send_encrypted(&data, &mut sent, &mut buffers) {
+                    Ok(()) | Err(Failure::Blocked(_) | Failure::Busy) => {}
+                    Err(failure) => panic!("sending failed: {failure:?}"),
+                }
+                match receive(&mut server, pattern, &mut buffers) {
+                    Ok(answer) => break answer,
+                    Err(Failure::Blocked(_) | Failure::Busy) => {}
+                    Err(failure) => panic!("receiving failed: {failure:?}"),
+                }
+            };
+            if let Pattern::Between { least, .. } = pattern {
+                // How much of what may come has come is nobody's promise.
+                prop_assert!(answer.len() >= least && expected.starts_with(&answer));
+                whole.consume(answer.len());
+            } else {
+                prop_assert!(answer == expected);
+                whole.consume(found.used);
+            }
+        }
+    }
+}
+
+fn pattern() -> impl Strategy<Value = Pattern> {
+    prop_oneof![
+        2 => Just(Pattern::Line),
+        2 => (0usize..5_000).prop_map(Pattern::Exactly),
+        4 => (0usize..90_000).prop_map(Pattern::Exactly),
+        1 => (1usize..20_000, 0usize..20_000)
+            .prop_map(|(least, more)| Pattern::Between { least, most: least + more }),
+    ]
 }

@@ -8,6 +8,7 @@
 
 use std::io::{self, Read, Write};
 use std::mem;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use socket2::{SockRef, Socket as Descriptor};
@@ -16,6 +17,12 @@ use crate::net::stream::SEND_FLAGS;
 
 /// How much is received at a time, in bytes.
 const ROOM: usize = 64 * 1024;
+
+/// A buffer is kept by the connection that has left this part of it over, and else its contents are moved.
+const WORTH_KEEPING: usize = 4;
+
+/// The types of records that there are (RFC 8446, section 5.1).
+const TYPES: RangeInclusive<u8> = 20..=24;
 
 /// The buffers that the connections of a Lua state share.
 #[derive(Debug, Default)]
@@ -58,11 +65,13 @@ impl Wire {
 
     /// Begins an operation: the shared buffers take the place of this connection's own.
     pub fn lend(&mut self, buffers: &mut Buffers) {
-        let received = mem::replace(&mut self.incoming, mem::take(&mut buffers.incoming));
-        let received = &received[self.taken..self.filled];
-        self.incoming.resize(received.len().max(self.incoming.len()).max(ROOM), 0);
-        self.incoming[..received.len()].copy_from_slice(received);
-        (self.taken, self.filled) = (0, received.len());
+        if self.incoming.len() < ROOM {
+            let received = mem::replace(&mut self.incoming, mem::take(&mut buffers.incoming));
+            let received = &received[self.taken..self.filled];
+            self.incoming.resize(received.len().max(self.incoming.len()).max(ROOM), 0);
+            self.incoming[..received.len()].copy_from_slice(received);
+            (self.taken, self.filled) = (0, received.len());
+        }
 
         let to_send = mem::replace(&mut self.outgoing, mem::take(&mut buffers.outgoing));
         self.outgoing.extend_from_slice(&to_send[self.sent..]);
@@ -71,9 +80,12 @@ impl Wire {
 
     /// Ends it: only what is left over stays.
     pub fn give_back(&mut self, buffers: &mut Buffers) {
-        let received = self.incoming[self.taken..self.filled].to_vec();
-        (self.taken, self.filled) = (0, received.len());
-        buffers.incoming = mem::replace(&mut self.incoming, received);
+        // Much that is left over stays where it is, until it is less.
+        if self.incoming() < self.incoming.len() / WORTH_KEEPING {
+            let received = self.incoming[self.taken..self.filled].to_vec();
+            (self.taken, self.filled) = (0, received.len());
+            buffers.incoming = mem::replace(&mut self.incoming, received);
+        }
 
         let to_send = self.outgoing[self.sent..].to_vec();
         self.sent = 0;
@@ -84,6 +96,17 @@ impl Wire {
     /// How much has been received that OpenSSL has not taken yet.
     pub fn incoming(&self) -> usize {
         self.filled - self.taken
+    }
+
+    /// Whether OpenSSL could make something of what has been received and not taken yet, if that begins with a
+    /// record: all of the record is there, or it is none.
+    pub fn has_record(&self) -> bool {
+        match &self.incoming[self.taken..self.filled] {
+            [kind, _, _, high, low, contents @ ..] => {
+                contents.len() >= usize::from(u16::from_be_bytes([*high, *low])) || !TYPES.contains(kind)
+            }
+            _ => false,
+        }
     }
 
     /// How much is to be sent.
@@ -227,6 +250,48 @@ mod tests {
         wire.read_exact(&mut room).expect("there is enough");
         assert_eq!(&room, b"eived");
         assert_eq!(wire.incoming(), 0);
+    }
+
+    #[test]
+    fn much_that_is_left_over_stays_where_it_is() {
+        let mut buffers = Buffers::default();
+        let mut wire = Wire::default();
+        wire.lend(&mut buffers);
+        let bytes: Vec<u8> = (0..ROOM).map(|number| (number % 251) as u8).collect();
+        wire.incoming.copy_from_slice(&bytes);
+        wire.filled = ROOM;
+        let address = wire.incoming.as_ptr();
+        wire.give_back(&mut buffers);
+
+        // Another connection has a buffer all the same.
+        let mut other = Wire::default();
+        other.lend(&mut buffers);
+        assert_eq!((other.incoming(), other.incoming.len()), (0, ROOM));
+        other.give_back(&mut buffers);
+
+        let mut room = vec![0; ROOM];
+        let mut arrived = 0;
+        for count in [ROOM / 2, ROOM / 3, 100, ROOM] {
+            assert_eq!(wire.incoming.as_ptr() == address, wire.incoming() >= ROOM / WORTH_KEEPING);
+            wire.lend(&mut buffers);
+            arrived += wire.read(&mut room[arrived..][..count.min(ROOM - arrived)]).expect("there is more");
+            wire.give_back(&mut buffers);
+        }
+        assert!(room == bytes);
+        assert_eq!(wire.incoming.capacity(), 0);
+    }
+
+    #[test]
+    fn a_record_is_there_when_all_of_it_is() {
+        let has_record = |bytes: &[u8]| Wire::new(bytes.to_vec()).has_record();
+        assert!(!has_record(b""));
+        assert!(!has_record(b"\x17\x03\x03\x00"));
+        assert!(!has_record(b"\x17\x03\x03\x00\x03ab"));
+        assert!(has_record(b"\x17\x03\x03\x00\x03abc"));
+        assert!(has_record(b"\x17\x03\x03\x00\x03abc\x17\x03"));
+        assert!(!has_record(b"\x17\x03\x03\x01\x00abc"));
+        // That it is none is found out by looking at it.
+        assert!(has_record(b"GET / HTTP/1.1"));
     }
 
     #[test]
