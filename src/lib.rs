@@ -4,6 +4,7 @@
 //! see [`scheduler`], [`net`] and [`runtime`]. [`mime`] has the codecs. The bindings to Lua are there when one of the features
 //! `lua51` `lua52` `lua53` `lua54` `lua55` `luajit` picks an interpreter.
 
+pub mod memory;
 pub mod mime;
 pub mod net;
 pub mod reactor;

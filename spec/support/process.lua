@@ -118,18 +118,31 @@ function process.script_with(setting, text, ...)
   return child
 end
 
+local function script_within(option, limit, text, ...)
+  local path = temporary_file(text)
+  local child = process.command(
+    "sh", "-c", 'ulimit "$0" "$1" && shift && exec "$@"', option, limit, interpreter(), "-e", preamble(), path, ...
+  )
+  child.temporary = path
+  return child
+end
+
 --- Starts a program given as text that can have no more than so many descriptors.
 ---@param descriptors integer
 ---@param text string
 ---@param ... string|number  its arguments
 ---@return table child
 function process.script_with_few_descriptors(descriptors, text, ...)
-  local path = temporary_file(text)
-  local child = process.command(
-    "sh", "-c", 'ulimit -n "$0" && exec "$@"', descriptors, interpreter(), "-e", preamble(), path, ...
-  )
-  child.temporary = path
-  return child
+  return script_within("-n", descriptors, text, ...)
+end
+
+--- Starts a program given as text that can have no more than so much memory.
+---@param kibibytes integer
+---@param text string
+---@param ... string|number  its arguments
+---@return table child
+function process.script_with_little_memory(kibibytes, text, ...)
+  return script_within("-v", kibibytes, text, ...)
 end
 
 --- Kills what is still running; for `after_each`.

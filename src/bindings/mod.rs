@@ -23,6 +23,7 @@ mod resolve;
 mod select;
 mod serial;
 mod stream;
+mod string;
 mod task;
 mod tcp;
 #[cfg(feature = "tls")]

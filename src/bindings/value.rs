@@ -10,6 +10,7 @@ use super::attempt::Again;
 use super::context::Context;
 use super::http;
 use super::object::{self, Class};
+use super::string::push_bytes;
 use crate::mime::Held;
 use crate::net::headers::PlainHeaders;
 use crate::net::socket::Socket;
@@ -258,13 +259,6 @@ impl Slice {
             }
         }
     }
-}
-
-/// # Safety
-/// There must be room for a value on the stack.
-unsafe fn push_bytes(state: *mut lua_State, bytes: &[u8]) {
-    // SAFETY: the bytes are readable for their length; Lua copies them.
-    unsafe { ffi::lua_pushlstring(state, bytes.as_ptr().cast(), bytes.len()) };
 }
 
 /// # Safety

@@ -1,6 +1,10 @@
 //! Received bytes, and the patterns by which a program asks for them.
 
+use std::collections::TryReserveError;
+
 use memchr::memchr;
+
+use crate::memory::{self, WORTH_ASKING};
 
 /// What a program asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,7 +171,7 @@ impl ReceiveBuffer {
 
     /// Lets `receive` write to `memory`, which is the buffer's from then on, unless nothing was received
     /// and it is returned. What the buffer held is lost.
-    pub fn begin<E>(
+    pub fn begin<E: From<TryReserveError>>(
         &mut self,
         memory: Vec<u8>,
         receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
@@ -199,21 +203,33 @@ impl ReceiveBuffer {
     /// Lets `receive` write up to `room` bytes at the end; it says how many it wrote.
     ///
     /// # Errors
-    /// Those of `receive`.
-    pub fn extend_with<E>(
+    /// Those of `receive`, and that there is no memory.
+    pub fn extend_with<E: From<TryReserveError>>(
         &mut self,
         room: usize,
         receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
     ) -> Result<usize, E> {
         self.close_up();
-        self.bytes.reserve(room);
+        // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
+        self.bytes.try_reserve(room).or_else(|_| self.bytes.try_reserve_exact(room))?;
         let spare = self.bytes.spare_capacity_mut();
         let count = receive(&mut spare[..room])?;
         assert!(count <= room, "received more than there was room for");
         // SAFETY: `receive` initialised `count` bytes of the spare capacity, which has at least
         // `room` bytes.
         unsafe { self.bytes.set_len(self.bytes.len() + count) };
+        self.prepare(count);
         Ok(count)
+    }
+
+    /// Gets the memory for the next piece of a long answer, as often as `count` bytes more complete such a piece.
+    fn prepare(&mut self, count: usize) {
+        let length = self.bytes.len();
+        if length / WORTH_ASKING > (length - count) / WORTH_ASKING {
+            let spare = self.bytes.spare_capacity_mut();
+            let next = spare.len().min(WORTH_ASKING);
+            memory::populate(&mut spare[..next]);
+        }
     }
 
     /// Forgets everything and gives the memory back.

@@ -17,11 +17,15 @@ pub const REFUSED: &str = "refused";
 /// A line is longer than the program allowed.
 pub const LINE_TOO_LONG: &str = "line too long";
 
+/// What was received has no room. The interpreter's own words.
+pub const NOT_ENOUGH_MEMORY: &str = "not enough memory";
+
 /// The text for a failed system call.
 pub fn system_error(error: &io::Error) -> Text {
     match error.raw_os_error() {
         Some(code) => errno_text(code),
         None if error.kind() == io::ErrorKind::UnexpectedEof => CLOSED.into(),
+        None if error.kind() == io::ErrorKind::OutOfMemory => NOT_ENOUGH_MEMORY.into(),
         None => error.to_string().into(),
     }
 }
@@ -84,6 +88,12 @@ mod tests {
         assert_eq!(errno_text(libc::ECONNRESET), "closed");
         assert_eq!(errno_text(libc::EBADF), "Bad file descriptor");
         assert_eq!(errno_text(libc::ENOTCONN), "Transport endpoint is not connected");
+    }
+
+    #[test]
+    fn memory_that_is_missing_is_no_system_calls_fault() {
+        let error = Vec::<u8>::new().try_reserve(usize::MAX).expect_err("nobody has that much");
+        assert_eq!(system_error(&error.into()), NOT_ENOUGH_MEMORY);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What every socket object has: a descriptor that may be missing, timeouts and statistics.
 
+use std::collections::TryReserveError;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
@@ -10,7 +11,7 @@ use socket2::{Domain, Protocol, SockAddr, Type};
 use super::address::Family;
 use super::buffer::ReceiveBuffer;
 use super::connect::Connecting;
-use super::error::{self, Text};
+use super::error::{self, NOT_ENOUGH_MEMORY, Text};
 use super::timeout::Timeouts;
 use crate::scheduler::{Direction, SourceId};
 
@@ -36,6 +37,13 @@ impl Failure {
             io::ErrorKind::Interrupted => Failure::Busy,
             _ => Failure::Error(error::system_error(error)),
         }
+    }
+}
+
+impl From<TryReserveError> for Failure {
+    #[cold]
+    fn from(_: TryReserveError) -> Self {
+        NOT_ENOUGH_MEMORY.into()
     }
 }
 

@@ -37,7 +37,7 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
             for (slot, byte) in room.iter_mut().zip(piece) {
                 slot.write(*byte);
             }
-            Ok::<_, ()>(piece.len())
+            Ok::<_, TryReserveError>(piece.len())
         };
         // All ways in must do the same.
         if to % 3 == 0 && buffer.is_empty() {
@@ -183,4 +183,38 @@ fn an_empty_buffer_owns_no_memory() {
     buffer.consume(100_000);
     assert!(buffer.is_empty());
     assert_eq!(buffer.bytes.capacity(), 0);
+}
+
+#[test]
+fn long_answers_are_what_was_received() {
+    let mut buffer = ReceiveBuffer::default();
+    let mut sizes = [1usize, 100_000, 65_536, 1_000_003, 7].into_iter().cycle();
+    let mut next = 0u8;
+    let mut expected = Vec::new();
+    while expected.len() < 6 * WORTH_ASKING {
+        let piece: Vec<u8> = std::iter::repeat_with(|| {
+            next = next.wrapping_mul(5).wrapping_add(1);
+            next
+        })
+        .take(sizes.next().unwrap_or(1))
+        .collect();
+        let received = buffer.extend_with(piece.len() + 10, |room| {
+            room.iter_mut().zip(&piece).for_each(|(slot, byte)| {
+                slot.write(*byte);
+            });
+            Ok::<_, TryReserveError>(piece.len())
+        });
+        assert_eq!(received, Ok(piece.len()));
+        expected.extend(piece);
+    }
+    assert!(buffer.as_slice() == expected);
+}
+
+#[test]
+fn without_memory_nothing_is_lost() {
+    let mut buffer = ReceiveBuffer::default();
+    buffer.extend(b"here");
+    let received = buffer.extend_with(isize::MAX as usize - 100, |_| Ok::<_, TryReserveError>(0));
+    assert!(received.is_err());
+    assert_eq!(buffer.as_slice(), b"here");
 }
