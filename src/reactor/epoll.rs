@@ -8,7 +8,8 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use polling::{Events, Poller};
 use rustix::buffer::spare_capacity;
@@ -16,6 +17,7 @@ use rustix::event::epoll::{self, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::Readiness;
+use super::patience::Patience;
 use crate::net::readiness::poll_for;
 
 /// The key of the poller's own notifier, which it keeps for itself.
@@ -30,6 +32,7 @@ const WRITABLE: EventFlags = EventFlags::OUT.union(EventFlags::HUP).union(EventF
 /// Collects what a poller reports.
 pub(super) struct Collector {
     events: Vec<epoll::Event>,
+    patience: Patience,
     /// For the poller, when it was notified.
     polled: Events,
 }
@@ -45,6 +48,7 @@ impl Collector {
     pub(super) fn new(most: usize) -> Self {
         Collector {
             events: Vec::with_capacity(most),
+            patience: Patience::default(),
             polled: Events::with_capacity(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN)),
         }
     }
@@ -59,24 +63,11 @@ impl Collector {
         limit: Option<Duration>,
         reported: &mut Vec<Readiness>,
     ) -> io::Result<()> {
-        let timeout = match limit.map(|limit| (limit, limit.as_millis())) {
-            None => None,
-            Some((Duration::ZERO, _)) => Some(Timespec::default()),
-            // epoll counts milliseconds only.
-            Some((limit, 0)) => {
-                let mut polled = [PollFd::from_borrowed_fd(poller.as_fd(), PollFlags::IN)];
-                if poll_for(&mut polled, Some(limit))? == 0 {
-                    return Ok(());
-                }
-                Some(Timespec::default())
-            }
-            Some((_, milliseconds)) => {
-                let milliseconds = milliseconds.min(i32::MAX as u128) as u64;
-                Timespec::try_from(Duration::from_millis(milliseconds)).ok()
-            }
-        };
-        self.events.clear();
-        epoll::wait(poller, spare_capacity(&mut self.events), timeout.as_ref())?;
+        if limit == Some(Duration::ZERO) {
+            self.look(poller)?;
+        } else {
+            self.wait_long(poller, limit)?;
+        }
         if self.events.iter().any(|event| event.data.u64() == NOTIFIER) {
             // What else there is is reported once more, as nobody has dealt with it.
             self.polled.clear();
@@ -96,6 +87,54 @@ impl Collector {
                 writable: flags.intersects(WRITABLE),
             }
         }));
+        Ok(())
+    }
+
+    /// Waits for events, and looks a few times before it sleeps if that is promising.
+    fn wait_long(&mut self, poller: &Poller, limit: Option<Duration>) -> io::Result<()> {
+        let began = Instant::now();
+        let looking = self.patience.looking().min(limit.unwrap_or(Duration::MAX));
+        self.events.clear();
+        while self.events.is_empty() && began.elapsed() < looking {
+            // Whoever is to answer may need this processor.
+            thread::yield_now();
+            self.look(poller)?;
+        }
+        if self.events.is_empty() {
+            self.sleep(poller, limit.map(|limit| limit - looking))?;
+        }
+        self.patience.note(began.elapsed());
+        Ok(())
+    }
+
+    /// Looks for events without waiting.
+    fn look(&mut self, poller: &Poller) -> io::Result<()> {
+        self.collect(poller, Some(&Timespec::default()))
+    }
+
+    /// Waits for events.
+    fn sleep(&mut self, poller: &Poller, limit: Option<Duration>) -> io::Result<()> {
+        let timeout = match limit.map(|limit| (limit, limit.as_millis())) {
+            None => None,
+            // epoll counts milliseconds only.
+            Some((limit, 0)) => {
+                let mut polled = [PollFd::from_borrowed_fd(poller.as_fd(), PollFlags::IN)];
+                if poll_for(&mut polled, Some(limit))? == 0 {
+                    return Ok(());
+                }
+                Some(Timespec::default())
+            }
+            Some((_, milliseconds)) => {
+                let milliseconds = milliseconds.min(i32::MAX as u128) as u64;
+                Timespec::try_from(Duration::from_millis(milliseconds)).ok()
+            }
+        };
+        self.collect(poller, timeout.as_ref())
+    }
+
+    fn collect(&mut self, poller: &Poller, timeout: Option<&Timespec>) -> io::Result<()> {
+        self.events.clear();
+        epoll::wait(poller, spare_capacity(&mut self.events), timeout)?;
         Ok(())
     }
 }

@@ -7,6 +7,8 @@
 #[cfg_attr(any(target_os = "linux", target_os = "android"), path = "epoll.rs")]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "portable.rs")]
 mod events;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod patience;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
