@@ -69,17 +69,19 @@ tls_receive() { # MODULE PATTERN
     stop_server
 }
 
-# openssl_server: the openssl command as a server that sends one file and writes what it receives to another; sets
-# server and port.
+# openssl_server FILE: the openssl command as a server that sends what is in this file of the folder, and drops what it
+# receives; sets server and port.
 openssl_server() {
     local attempt
     # A little more than is measured: the connection that finds out whether the server listens takes some.
     [[ -e $tls_folder/data ]] || head -c "$((tls_bytes + 1024 * 1024))" /dev/zero | tr '\0' 'x' >"$tls_folder/data"
+    # Opened for both, a pipe says nothing and does not end.
+    [[ -e $tls_folder/silence ]] || mkfifo "$tls_folder/silence"
     for attempt in {1..20}; do
         port=$((20000 + RANDOM % 20000))
         # Without -nbio it may wait for the client to send something, and send nothing meanwhile.
         "${on_server_cpu[@]}" openssl s_server -quiet -nbio -tls1_3 -accept "127.0.0.1:$port" -key "$tls_folder/key" \
-            -cert "$tls_folder/certificate" <"$tls_folder/data" >"$tls_folder/received" 2>>"$log" &
+            -cert "$tls_folder/certificate" 0<>"$tls_folder/$1" >"$tls_folder/received" 2>>"$log" &
         server=$!
         while kill -0 "$server" 2>/dev/null; do
             if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return; fi
@@ -110,12 +112,12 @@ give_by_openssl() {
     rate=$(since "$began")
 }
 
-# against_openssl NAME CLIENT OURS...: our server as fast as openssl's, with the same client?
+# against_openssl NAME CLIENT FILE OURS...: our server as fast as openssl's with this input, with the same client?
 against_openssl() {
-    local name=$1 client=$2 pair theirs computed by_rate=() by_processor=() rates=()
-    shift 2
+    local name=$1 client=$2 input=$3 pair theirs computed by_rate=() by_processor=() rates=()
+    shift 3
     for ((pair = 1; pair <= pairs; pair++)); do
-        openssl_server || die "openssl did not start: $(head -n 1 "$log")"
+        openssl_server "$input" || die "openssl did not start: $(head -n 1 "$log")"
         "$client"
         theirs=$rate
         read -r computed _ <"/proc/$server/schedstat" # nanoseconds
@@ -196,10 +198,11 @@ tls_benchmarks() {
             done
             ;;
         tls_openssl)
-            against_openssl "send 256 MiB to s_client, whole" take_by_openssl send "$tls_bytes" "$tls_bytes"
-            against_openssl "send 256 MiB to s_client, 16 KiB" take_by_openssl send "$tls_bytes" 16384
-            against_openssl "receive 256 MiB from s_client, 16 KiB" give_by_openssl receive 16384
-            against_openssl "receive 256 MiB from s_client, all" give_by_openssl receive "*a"
+            against_openssl "send 256 MiB to s_client, whole" take_by_openssl data send "$tls_bytes" "$tls_bytes"
+            against_openssl "send 256 MiB to s_client, 16 KiB" take_by_openssl data send "$tls_bytes" 16384
+            for pattern in 16384 65536 "*a"; do
+                against_openssl "receive 256 MiB from s_client, $pattern" give_by_openssl silence receive "$pattern"
+            done
             ;;
         esac
     done
