@@ -73,7 +73,9 @@ impl Reactor {
         self.poller.clone()
     }
 
-    /// Sees to it that events of `source` in `direction` are reported.
+    /// Sees to it that events of `source` in `direction` are reported. `writing_is_awaited` tells whether anybody still
+    /// waits to write: whoever reads after a connection was made, or after much was sent, would else be told first that
+    /// there is room, which is nearly always so.
     ///
     /// # Errors
     /// Those of the event queue: the descriptor may be of a kind that cannot be watched.
@@ -82,6 +84,7 @@ impl Reactor {
         source: SourceId,
         descriptor: BorrowedFd<'_>,
         direction: Direction,
+        writing_is_awaited: impl FnOnce() -> bool,
     ) -> io::Result<()> {
         let number = descriptor.as_raw_fd();
         let known = self.registration(source).map(|registration| *registration);
@@ -90,7 +93,10 @@ impl Reactor {
         match direction {
             Direction::Read if wanted.readable => return Ok(()),
             Direction::Write if wanted.writable => return Ok(()),
-            Direction::Read => wanted.readable = true,
+            Direction::Read => {
+                wanted.readable = true;
+                wanted.writable = wanted.writable && writing_is_awaited();
+            }
             Direction::Write => wanted.writable = true,
         }
         let event = Event::new(source.key(), wanted.readable, wanted.writable);
@@ -171,5 +177,47 @@ impl Reactor {
 
     fn registration(&mut self, source: SourceId) -> Option<&mut Registration> {
         self.registrations.get_mut(source.index())?.as_mut().filter(|known| known.source == source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheduler::Scheduler;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    /// What one look reports.
+    fn look(reactor: &mut Reactor) -> Vec<Readiness> {
+        reactor.wait(Some(Duration::ZERO)).expect("the system has an event queue");
+        std::iter::from_fn(|| reactor.next_event()).collect()
+    }
+
+    #[test]
+    fn room_is_reported_only_as_long_as_somebody_waits_for_it() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut reactor = Reactor::new().expect("the system has an event queue");
+        let source = Scheduler::new().add_source();
+        let watch = |reactor: &mut Reactor, direction, writing_is_awaited| {
+            let watched = reactor.watch(source, ours.as_fd(), direction, || writing_is_awaited);
+            watched.expect("sockets can be watched");
+        };
+        watch(&mut reactor, Direction::Write, true);
+        let room = Readiness { key: source.key(), readable: false, writable: true };
+        assert_eq!(look(&mut reactor), [room]);
+        watch(&mut reactor, Direction::Read, true);
+        assert_eq!(look(&mut reactor), [room]);
+
+        reactor.ignore(source, Direction::Read);
+        watch(&mut reactor, Direction::Read, false);
+        assert_eq!(look(&mut reactor), []);
+        theirs.write_all(b"x").expect("there is room");
+        assert_eq!(look(&mut reactor), [Readiness { key: source.key(), readable: true, writable: false }]);
+        watch(&mut reactor, Direction::Write, true);
+        assert_eq!(look(&mut reactor), [Readiness { key: source.key(), readable: true, writable: true }]);
+        reactor.forget(source);
+        assert!(reactor.is_empty());
+        assert_eq!(look(&mut reactor), []);
     }
 }
