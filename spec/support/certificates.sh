@@ -126,10 +126,11 @@ openssl req -x509 -new -key self-signed.key -config root.cnf -section request -e
 
 # Once in 256 times what comes of the password "wrong" ends like something that was encrypted, and OpenSSL has another
 # word for what it finds in front of that.
-until
+for attempt in {1..9}; do
     openssl pkey -in server.key -aes-256-cbc -passout pass:secret -out encrypted.key
-    [[ $(openssl pkey -in encrypted.key -passin pass:wrong -noout 2>&1) == *"bad decrypt"* ]]
-do :; done
+    if [[ $(openssl pkey -in encrypted.key -passin pass:wrong -noout 2>&1) == *"bad decrypt"* ]]; then break; fi
+    echo "attempt $attempt: the wrong password has led OpenSSL astray" >&2
+done
 openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem
 
 cat root.pem crl.pem >trusted.pem
