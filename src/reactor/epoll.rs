@@ -5,10 +5,10 @@
 //! registered with, so one call of our own does; the poller's is needed only when another thread has
 //! notified it.
 
+use std::hint;
 use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use polling::{Events, Poller};
@@ -92,19 +92,25 @@ impl Collector {
 
     /// Waits for events, and looks a few times before it sleeps if that is promising.
     fn wait_long(&mut self, poller: &Poller, limit: Option<Duration>) -> io::Result<()> {
-        let began = Instant::now();
         let looking = self.patience.looking().min(limit.unwrap_or(Duration::MAX));
-        self.events.clear();
-        while self.events.is_empty() && began.elapsed() < looking {
-            // Whoever is to answer may need this processor.
-            thread::yield_now();
+        let began = Instant::now();
+        if looking.is_zero() {
+            self.sleep(poller, limit)?;
+            self.patience.slept(began.elapsed());
+            return Ok(());
+        }
+        loop {
             self.look(poller)?;
+            let passed = began.elapsed();
+            if !self.events.is_empty() {
+                self.patience.found(passed);
+                return Ok(());
+            } else if passed >= looking {
+                self.patience.looked_in_vain();
+                return self.sleep(poller, limit.map(|limit| limit.saturating_sub(passed)));
+            }
+            hint::spin_loop();
         }
-        if self.events.is_empty() {
-            self.sleep(poller, limit.map(|limit| limit - looking))?;
-        }
-        self.patience.note(began.elapsed());
-        Ok(())
     }
 
     /// Looks for events without waiting.
