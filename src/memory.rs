@@ -19,14 +19,26 @@ mod system {
     use std::mem::MaybeUninit;
 
     pub fn populate(memory: &mut [MaybeUninit<u8>]) {
-        let page = rustix::param::page_size();
+        // SAFETY: may be called at any time.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(usize::MAX);
         // Pages at either end may be shared with something else, and come when they are touched.
         let first = memory.as_ptr().align_offset(page).min(memory.len());
         let inner = &mut memory[first..];
         let size = inner.len() - inner.len() % page;
+        if size == 0 || is_resident(&inner[size - page..size]) {
+            return;
+        }
         // SAFETY: the pages are those of `memory`, which this function borrows alone, and keep what they hold.
         // `MADV_POPULATE_WRITE` (Linux 5.14) touches them as writing would.
         unsafe { libc::madvise(inner.as_mut_ptr().cast(), size, libc::MADV_POPULATE_WRITE) };
+    }
+
+    /// Whether the process has this page. Memory that has been used before mostly has all of its pages.
+    fn is_resident(page: &[MaybeUninit<u8>]) -> bool {
+        let mut answer = 0;
+        // SAFETY: there is room for an answer on a single page.
+        let outcome = unsafe { libc::mincore(page.as_ptr().cast_mut().cast(), page.len(), &raw mut answer) };
+        outcome == 0 && answer & 1 == 1
     }
 }
 
@@ -58,7 +70,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn populated_memory_is_there() {
-        let page = rustix::param::page_size();
+        // SAFETY: may be called at any time.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a size");
         let mut memory: Vec<u8> = Vec::with_capacity(8 * WORTH_ASKING);
         populate(memory.spare_capacity_mut());
         let mut resident = vec![0u8; 8 * WORTH_ASKING / page];

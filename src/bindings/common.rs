@@ -38,7 +38,7 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(one(1))
 }
 
-/// `dirty(socket)`: whether received bytes wait in the buffer.
+/// `dirty(socket)`: whether received bytes wait in the buffer, or, over TLS, something that has to be looked at.
 pub(super) fn dirty(call: &Call<'_>) -> Result<Values, Raise> {
     let (socket, _) = call.this()?;
     Ok(one(socket.borrow().has_received()))

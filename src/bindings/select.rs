@@ -28,7 +28,7 @@ const DIRECTIONS: [(i32, Direction); 2] = [(1, Direction::Read), (2, Direction::
 /// `poll(readers, writers, seconds)`: the positions of those that are ready now or become so in
 /// that time (nil: as long as it takes), in two arrays; nothing if a signal came in between.
 ///
-/// Elements that are no open socket are never ready. Sockets with bytes in their buffer come first,
+/// Elements that are no open socket are never ready. Sockets that are known to be ready come first,
 /// then the others by their descriptor's number.
 fn poll(call: &Call<'_>) -> Result<Values, Raise> {
     let mut ready = [Vec::new(), Vec::new()];
@@ -38,7 +38,7 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
             let state = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
                 let socket = socket.try_borrow().ok()?;
-                Some((socket.number(), socket.has_received()))
+                Some((socket.number(), socket.is_ready()))
             });
             match state {
                 Some((number, true)) if number >= 0 && direction == Direction::Read => {

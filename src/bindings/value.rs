@@ -10,7 +10,8 @@ use super::attempt::Again;
 use super::context::Context;
 use super::http;
 use super::object::{self, Class};
-use super::string::push_bytes;
+use super::string::{push_bytes, push_string};
+use crate::memory::WORTH_ASKING;
 use crate::mime::Held;
 use crate::net::headers::PlainHeaders;
 use crate::net::socket::Socket;
@@ -159,7 +160,7 @@ impl Value {
     /// # Safety
     /// As [`Values::push`].
     unsafe fn push(self, state: *mut lua_State, context: &Context) {
-        // SAFETY: as the caller vouches; every arm pushes one value and at most two more above it.
+        // SAFETY: as the caller vouches; every arm pushes one value and at most three more above it.
         unsafe {
             match self {
                 Value::Nil => ffi::lua_pushnil(state),
@@ -182,8 +183,11 @@ impl Value {
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
                 Value::Composed(text) => push_bytes(state, text.as_bytes()),
                 Value::Bytes(bytes) => {
-                    push_bytes(state, &bytes);
+                    let pushed = push_string(state, None, &bytes);
                     context.return_buffer(bytes);
+                    if !pushed {
+                        ffi::lua_error(state);
+                    }
                 }
                 Value::Held(bytes) => push_bytes(state, &bytes),
                 Value::Socket(class, socket) => object::push(state, context, class, *socket),
@@ -191,7 +195,7 @@ impl Value {
                 Value::Handle(handle) => super::tls::push(state, context, *handle),
                 Value::Table(table) => {
                     let Table { array, fields } = *table;
-                    ffi::luaL_checkstack(state, 3, std::ptr::null());
+                    ffi::luaL_checkstack(state, 4, std::ptr::null());
                     ffi::lua_createtable(state, array.len() as c_int, fields.len() as c_int);
                     for (index, value) in array.into_iter().enumerate() {
                         value.push(state, context);
@@ -215,49 +219,56 @@ impl Slice {
     /// As [`Values::push`].
     unsafe fn push_scratch(self, state: *mut lua_State, context: &Context) {
         let scratch = context.runtime.take_scratch();
-        // SAFETY: as the caller vouches.
-        unsafe { self.push(state, &scratch) };
-        context.runtime.return_scratch(scratch);
+        // SAFETY: as the caller vouches. Nothing is owned when the error is raised.
+        unsafe {
+            let pushed = self.push(state, &scratch);
+            context.runtime.return_scratch(scratch);
+            if !pushed {
+                ffi::lua_error(state);
+            }
+        }
     }
 
-    /// Pushes bytes of the buffer of the socket that is argument 1.
+    /// Pushes bytes of the buffer of the socket that is argument 1. If Lua has no room for them, they stay there.
     ///
     /// # Safety
     /// As [`Values::push`].
     unsafe fn push_buffered(self, state: *mut lua_State, context: &Context) {
-        // SAFETY: as the caller vouches.
+        // SAFETY: as the caller vouches. Nothing is owned when the error is raised.
         unsafe {
             // Taken out of the socket, as a finalizer might use that meanwhile.
-            if let Some(answer) = object::take_answer(state) {
-                self.push(state, &answer);
+            if self.length < WORTH_ASKING
+                && let Some(answer) = object::take_answer(state)
+            {
+                let pushed = self.push(state, &answer);
                 context.runtime.keep_memory(answer);
+                if !pushed {
+                    ffi::lua_error(state);
+                }
                 return;
             }
             let mut buffer = object::take_buffer(state);
-            self.push(state, buffer.as_slice());
-            buffer.consume_found();
+            let pushed = self.push(state, buffer.as_slice());
+            if pushed {
+                buffer.consume_found();
+            }
             if let Some(memory) = buffer.settle() {
                 context.runtime.keep_memory(memory);
             }
             object::return_buffer(state, context, buffer);
+            if !pushed {
+                ffi::lua_error(state);
+            }
         }
     }
 
+    /// As [`push_string`].
+    ///
     /// # Safety
     /// As [`Values::push`].
-    unsafe fn push(self, state: *mut lua_State, bytes: &[u8]) {
-        let bytes = &bytes[..self.length];
-        // SAFETY: as the caller vouches; there is room for two values.
-        unsafe {
-            match self.prefix {
-                None => push_bytes(state, bytes),
-                Some(prefix) => {
-                    ffi::lua_pushvalue(state, prefix);
-                    push_bytes(state, bytes);
-                    ffi::lua_concat(state, 2);
-                }
-            }
-        }
+    unsafe fn push(self, state: *mut lua_State, bytes: &[u8]) -> bool {
+        // SAFETY: as the caller vouches; there is room for three values.
+        unsafe { push_string(state, self.prefix, &bytes[..self.length]) }
     }
 }
 

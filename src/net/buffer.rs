@@ -115,6 +115,12 @@ impl ReceiveBuffer {
         self.bytes.is_empty()
     }
 
+    /// Whether it owns no memory.
+    #[cfg(test)]
+    pub fn owns_nothing(&self) -> bool {
+        self.bytes.capacity() == 0
+    }
+
     /// How many bytes there are.
     pub fn len(&self) -> usize {
         self.bytes.len() - self.start
@@ -212,24 +218,17 @@ impl ReceiveBuffer {
         self.close_up();
         // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
         self.bytes.try_reserve(room).or_else(|_| self.bytes.try_reserve_exact(room))?;
-        let spare = self.bytes.spare_capacity_mut();
-        let count = receive(&mut spare[..room])?;
+        let is_long = self.bytes.len() >= WORTH_ASKING;
+        let spare = &mut self.bytes.spare_capacity_mut()[..room];
+        if is_long {
+            memory::populate(spare);
+        }
+        let count = receive(spare)?;
         assert!(count <= room, "received more than there was room for");
         // SAFETY: `receive` initialised `count` bytes of the spare capacity, which has at least
         // `room` bytes.
         unsafe { self.bytes.set_len(self.bytes.len() + count) };
-        self.prepare(count);
         Ok(count)
-    }
-
-    /// Gets the memory for the next piece of a long answer, as often as `count` bytes more complete such a piece.
-    fn prepare(&mut self, count: usize) {
-        let length = self.bytes.len();
-        if length / WORTH_ASKING > (length - count) / WORTH_ASKING {
-            let spare = self.bytes.spare_capacity_mut();
-            let next = spare.len().min(WORTH_ASKING);
-            memory::populate(&mut spare[..next]);
-        }
     }
 
     /// Forgets everything and gives the memory back.

@@ -157,6 +157,15 @@ impl Socket {
         !self.buffer.is_empty()
     }
 
+    /// Whether a receive would give something at once, be it the end, as far as that is known without the system.
+    pub fn is_ready(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if self.tls.as_ref().is_some_and(|tls| tls.has_ended()) {
+            return true;
+        }
+        self.has_received()
+    }
+
     /// The descriptor's number, -1 if there is none.
     pub fn number(&self) -> RawFd {
         self.descriptor.as_ref().map_or(-1, AsRawFd::as_raw_fd)

@@ -153,7 +153,17 @@ impl Connection {
     /// Whether something has been received and not handed out, decrypted or not. The beginning of a record does not
     /// count, as nothing can be made of it yet.
     pub fn has_received(&self) -> bool {
-        self.stream.get_ref().has_record() || self.ssl().pending() > 0
+        self.end.is_none() && (self.stream.get_ref().has_record() || self.ssl().pending() > 0)
+    }
+
+    /// Whether nothing more can be received.
+    pub fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Whether that is because the peer has said so, and everything before has been decrypted.
+    pub(super) fn has_ended_well(&self) -> bool {
+        self.end.as_deref() == Some(CLOSED)
     }
 
     /// The same, with beginnings.

@@ -80,21 +80,18 @@ impl Receiving<'_> {
         let mut filled = 0;
         let outcome = self.decrypt(pattern, scratch, &mut filled, may_block);
         self.buffer.extend(&scratch[..filled]);
-        match outcome {
-            Err(Failure::Error(end))
-                if end == CLOSED && pattern == Pattern::All && !self.buffer.is_empty() =>
-            {
-                Ok(Received::InBuffer(self.buffer.rest(pattern)))
-            }
-            outcome => outcome,
+        if outcome.is_err() && pattern == Pattern::All && self.tls.has_ended_well() && !self.buffer.is_empty()
+        {
+            return Ok(Received::InBuffer(self.buffer.rest(pattern)));
         }
+        outcome
     }
 
     /// Decrypts until there is what `pattern` asks for. The first `filled` bytes of `scratch` are to be kept.
     ///
-    /// Of a large piece no more is decrypted than it can take, as the rest would have to be moved. What has been
-    /// pulled is decrypted before this returns, as far as there is room; so what the wire
-    /// keeps begins with a record.
+    /// For a large piece no more is decrypted than it can take, as the rest would have to be moved. What has been
+    /// pulled is decrypted before this returns, as far as there is room; so what the wire keeps begins with a
+    /// record.
     fn decrypt(
         &mut self,
         pattern: Pattern,
@@ -141,9 +138,7 @@ impl Receiving<'_> {
                     Some(most) => (most - there).min(ROOM.end),
                     None => there.max(self.tls.undecrypted()).clamp(ROOM.start, ROOM.end),
                 };
-                let count =
-                    self.buffer.extend_with(room, |spare| self.tls.decrypt(spare).map_err(Failure::Error))?;
-                if count > 0 {
+                if self.decrypt_into_buffer(room)? > 0 {
                     if let Some(found) = self.buffer.find(pattern) {
                         return Ok(Received::InBuffer(found));
                     } else if pattern.is_exceeded_by(self.buffer.len()) {
@@ -157,6 +152,18 @@ impl Receiving<'_> {
             }
         }
         Err(Failure::Busy)
+    }
+
+    /// Decrypts up to `room` bytes into the buffer, which owns no memory if it stays empty.
+    fn decrypt_into_buffer(&mut self, room: usize) -> Result<usize, Failure> {
+        if !self.tls.may_decrypt() {
+            return self.tls.decrypt(&mut []).map_err(Failure::Error);
+        }
+        let count = self.buffer.extend_with(room, |spare| self.tls.decrypt(spare).map_err(Failure::Error));
+        if self.buffer.is_empty() {
+            self.buffer.clear();
+        }
+        count
     }
 
     /// Receives more to decrypt.

@@ -259,6 +259,30 @@ fn the_end_is_told_in_tls() {
     assert!(matches!(outcome, Err(Failure::Error(text)) if text == CLOSED));
 }
 
+#[test]
+fn the_end_is_ready_to_be_told() {
+    let [mut client, mut server] = pair(None);
+    let mut buffers = Buffers::default();
+    client.send_encrypted(b"last line\n", &mut 0, &mut buffers).expect("there is room");
+    client.say_end(&mut buffers).expect("there is room");
+    assert_eq!(receive(&mut server, Pattern::Line, &mut buffers).expect("a line"), b"last line");
+    assert!(server.is_ready() && !server.has_received());
+    let outcome = receive(&mut server, Pattern::Line, &mut buffers);
+    assert!(matches!(outcome, Err(Failure::Error(text)) if text == CLOSED));
+    assert!(server.is_ready());
+}
+
+#[test]
+fn whoever_waits_owns_no_memory() {
+    let [_client, mut server] = pair(None);
+    let mut buffers = Buffers::default();
+    for pattern in [Pattern::Exactly(0), Pattern::Exactly(1_000_000), Pattern::Line, Pattern::All] {
+        let outcome = receive(&mut server, pattern, &mut buffers);
+        assert!(matches!(outcome, Err(Failure::Blocked(Direction::Read))));
+        assert!(server.buffer.owns_nothing(), "{pattern:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

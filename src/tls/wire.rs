@@ -23,6 +23,8 @@ const WORTH_KEEPING: usize = 4;
 
 /// The types of records that there are (RFC 8446, section 5.1).
 const TYPES: RangeInclusive<u8> = 20..=24;
+/// The most that a record holds once it is encrypted, in bytes (RFC 5246, section 6.2.3).
+const LONGEST: usize = 16 * 1024 + 2048;
 
 /// The buffers that the connections of a Lua state share.
 #[derive(Debug, Default)]
@@ -103,7 +105,8 @@ impl Wire {
     pub fn has_record(&self) -> bool {
         match &self.incoming[self.taken..self.filled] {
             [kind, _, _, high, low, contents @ ..] => {
-                contents.len() >= usize::from(u16::from_be_bytes([*high, *low])) || !TYPES.contains(kind)
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                contents.len() >= length || length > LONGEST || !TYPES.contains(kind)
             }
             _ => false,
         }
@@ -290,6 +293,7 @@ mod tests {
         assert!(has_record(b"\x17\x03\x03\x00\x03abc"));
         assert!(has_record(b"\x17\x03\x03\x00\x03abc\x17\x03"));
         assert!(!has_record(b"\x17\x03\x03\x01\x00abc"));
+        assert!(has_record(b"\x17\x03\x03\xff\xffabc"));
         // That it is none is found out by looking at it.
         assert!(has_record(b"GET / HTTP/1.1"));
     }
