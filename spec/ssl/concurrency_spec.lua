@@ -96,28 +96,17 @@ describe("several tasks on one connection", function()
   end)
 
   it("are all told that the peer will send no more, although its connection stays", function()
-    local near, near_relay = peers.pair(socket)
-    local far_relay, far = peers.pair(socket)
-    local server = assert(ssl.wrap(near, tls.server()))
-    local client = assert(ssl.wrap(far, tls.client()))
-    -- Passes on what it gets, and does not close.
-    local function relay(from, to)
-      return function()
-        repeat
-          local data = from:receive(1, nil, 65536)
-        until not data or not to:send(data)
-      end
-    end
+    local client, server, relay, forth, back = tls.relayed()
     local received = {}
     local function reader(index)
       return function()
         received[index] = pack(client:receive())
         if received[1] and received[2] then
-          far_relay:close()
+          relay:close()
         end
       end
     end
-    run.tasks(relay(near_relay, far_relay), relay(far_relay, near_relay), function()
+    run.tasks(forth, back, function()
       assert(server:dohandshake())
       server:send("par")
       assert(server:receive())

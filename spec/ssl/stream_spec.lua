@@ -3,7 +3,6 @@
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 local socket = require "cosock.socket"
-local ssl = require "cosock.ssl"
 local tls = require "spec.support.tls"
 
 local pack = peers.pack
@@ -221,25 +220,15 @@ end)
 
 describe("a connection that breaks off", function()
   it("is not taken for the end of everything", function()
-    local near, near_relay = peers.pair(socket)
-    local far_relay, far = peers.pair(socket)
-    local server = assert(ssl.wrap(near, tls.server()))
-    local client = assert(ssl.wrap(far, tls.client()))
-    local function relay(from, to)
-      return function()
-        repeat
-          local data = from:receive(1, nil, 65536)
-        until not data or not to:send(data)
-      end
-    end
-    run.tasks(relay(near_relay, far_relay), relay(far_relay, near_relay), function()
+    local client, server, relay, forth, back = tls.relayed()
+    run.tasks(forth, back, function()
       assert(server:dohandshake())
       server:send("0123456789")
     end, function()
       assert(client:dohandshake())
       assert.equal("0", client:receive(1))
-      assert.equal(1, far_relay:setoption("linger", { on = true, timeout = 0 }))
-      far_relay:close()
+      assert.equal(1, relay:setoption("linger", { on = true, timeout = 0 }))
+      relay:close()
       assert.same({ n = 3, nil, "closed", "123456789" }, pack(client:receive("*a")))
       server:close()
     end)

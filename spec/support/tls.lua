@@ -228,6 +228,27 @@ function M.pair(client, server, client_ssl, server_ssl)
   return one, other
 end
 
+--- Two ends of a connection before the handshake, whose bytes go through another one: what becomes of one side's
+--- descriptor the other does not see.
+---@return table client
+---@return table server
+---@return table relay  the end of the connection to the client that is not the client's
+---@return fun() forth  passes on what the server sends, until either side is closed; to be run as a task
+---@return fun() back   the same for the client
+function M.relayed()
+  local near, near_relay = M.sockets()
+  local far_relay, far = M.sockets()
+  local function passing(from, to)
+    return function()
+      repeat
+        local data = from:receive(1, nil, 65536)
+      until not data or not to:send(data)
+    end
+  end
+  local server, client = assert(ssl.wrap(near, M.server())), assert(ssl.wrap(far, M.client()))
+  return client, server, far_relay, passing(near_relay, far_relay), passing(far_relay, near_relay)
+end
+
 --- How a handshake ends on both sides: "ok", or the error.
 ---@param client table  a configuration or a context
 ---@param server table
