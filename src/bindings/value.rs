@@ -251,6 +251,8 @@ impl Slice {
             let pushed = self.push(state, buffer.as_slice());
             if pushed {
                 buffer.consume_found();
+            } else {
+                buffer.keep_found(self.length);
             }
             if let Some(memory) = buffer.settle() {
                 context.runtime.keep_memory(memory);

@@ -170,6 +170,15 @@ impl ReceiveBuffer {
         self.consume(self.found);
     }
 
+    /// Keeps what was found last, an answer of `length` bytes, to be found again. What was dropped from it is gone.
+    pub fn keep_found(&mut self, length: usize) {
+        let end = self.start + std::mem::take(&mut self.found);
+        let answer_end = self.start + length;
+        let ends_line = end > answer_end && self.bytes[end - 1] == b'\n';
+        self.bytes.drain(answer_end..end - usize::from(ends_line));
+        self.seen = 0;
+    }
+
     /// Gives all bytes away if they are those that were found last, and lie at the start of their memory.
     pub fn take_found(&mut self) -> Option<Vec<u8>> {
         (self.start == 0 && self.found == self.bytes.len()).then(|| std::mem::take(self).bytes)

@@ -143,6 +143,42 @@ proptest! {
     }
 
     #[test]
+    fn what_is_kept_is_found_again(
+        input in input(),
+        before in 0usize..10,
+        pattern in pattern(),
+        is_over in any::<bool>(),
+    ) {
+        // The beginning of a line that is too long gets a different length by what it loses.
+        let is_over = is_over && !matches!(pattern, Pattern::LineUpTo(_));
+        let mut buffer = ReceiveBuffer::default();
+        buffer.extend(&input);
+        buffer.consume(before.min(input.len()));
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            let Some(found) = buffer.find(pattern).or_else(|| is_over.then(|| buffer.rest(pattern))) else { break };
+            answers.push(buffer.as_slice()[..found.answer].to_vec());
+            buffer.keep_found(found.answer);
+        }
+        prop_assert!(answers.windows(2).all(|pair| pair[0] == pair[1]));
+        // What follows is what followed before.
+        let mut other = ReceiveBuffer::default();
+        other.extend(&input);
+        other.consume(before.min(input.len()));
+        for buffer in [&mut buffer, &mut other] {
+            if buffer.find(pattern).is_some() {
+                buffer.consume_found();
+            } else if is_over {
+                buffer.rest(pattern);
+                buffer.consume_found();
+            } else {
+                buffer.clear();
+            }
+        }
+        prop_assert_eq!(buffer.as_slice(), other.as_slice());
+    }
+
+    #[test]
     fn what_is_there_comes_up_to_a_limit(there in 0usize..40, least in 0usize..20, more in 0usize..20) {
         let most = least + more;
         let mut buffer = ReceiveBuffer::default();
