@@ -70,22 +70,30 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn populated_memory_is_there() {
+        const SIZE: usize = 4 * WORTH_ASKING;
         // SAFETY: may be called at any time.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).expect("a size");
-        let mut memory: Vec<u8> = Vec::with_capacity(8 * WORTH_ASKING);
-        populate(memory.spare_capacity_mut());
-        let mut resident = vec![0u8; 8 * WORTH_ASKING / page];
-        let first = memory.as_ptr().align_offset(page);
-        // SAFETY: the range lies in the vector's memory, and there is a byte for each of its pages.
-        let outcome = unsafe {
-            let start = memory.as_mut_ptr().add(first);
-            libc::mincore(start.cast(), 8 * WORTH_ASKING - page, resident.as_mut_ptr())
+        // Fresh from the system: what an allocator gives may have been used before.
+        // SAFETY: the mapping is nobody else's.
+        let start = unsafe {
+            let (access, kind) =
+                (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+            libc::mmap(std::ptr::null_mut(), SIZE, access, kind, -1, 0)
         };
-        assert_eq!(outcome, 0);
-        let missing =
-            resident.iter().take(8 * WORTH_ASKING / page - 1).filter(|&&page| page & 1 == 0).count();
+        assert_ne!(start, libc::MAP_FAILED);
+        let missing = || {
+            let mut resident = vec![0u8; SIZE / page];
+            // SAFETY: there is a byte for each page of the mapping.
+            assert_eq!(unsafe { libc::mincore(start, SIZE, resident.as_mut_ptr()) }, 0);
+            resident.iter().filter(|&&page| page & 1 == 0).count()
+        };
+        assert_eq!(missing(), SIZE / page);
+        // SAFETY: the mapping is as long, and nothing else refers to it.
+        populate(unsafe { std::slice::from_raw_parts_mut(start.cast(), SIZE) });
         // SAFETY: no memory is concerned; before Linux 5.14 there is no such request.
         let is_known = unsafe { libc::madvise(std::ptr::null_mut(), 0, libc::MADV_POPULATE_WRITE) } == 0;
-        assert_eq!(missing, if is_known { 0 } else { resident.len() - 1 });
+        assert_eq!(missing(), if is_known { 0 } else { SIZE / page });
+        // SAFETY: nobody uses it any more.
+        assert_eq!(unsafe { libc::munmap(start, SIZE) }, 0);
     }
 }

@@ -184,7 +184,7 @@ impl Reactor {
 mod tests {
     use super::*;
     use crate::scheduler::Scheduler;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
 
@@ -219,5 +219,30 @@ mod tests {
         reactor.forget(source);
         assert!(reactor.is_empty());
         assert_eq!(look(&mut reactor), []);
+    }
+
+    /// What is there ends a wait at once, so the reactor soon looks before it sleeps. Whether it does is a question of
+    /// time, what it reports is not.
+    #[test]
+    fn looking_loses_nothing_and_ends() {
+        let (mut ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+        let mut reactor = Reactor::new().expect("the system has an event queue");
+        let source = Scheduler::new().add_source();
+        reactor.watch(source, ours.as_fd(), Direction::Read, || false).expect("sockets can be watched");
+        let ready = Readiness { key: source.key(), readable: true, writable: false };
+        for round in 0..200 {
+            theirs.write_all(b"x").expect("there is room");
+            reactor.wait(None).expect("something is there");
+            assert_eq!((reactor.next_event(), reactor.next_event()), (Some(ready), None));
+            ours.read_exact(&mut [0]).expect("a byte was sent");
+            if round % 20 == 19 {
+                reactor.wait(Some(Duration::from_millis(2))).expect("the time is limited");
+                assert_eq!(reactor.next_event(), None);
+                // As another thread does that has resolved a name.
+                reactor.poller().notify().expect("the poller can be notified");
+                reactor.wait(None).expect("it was notified");
+                assert_eq!(reactor.next_event(), None);
+            }
+        }
     }
 }

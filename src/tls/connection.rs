@@ -156,6 +156,11 @@ impl Connection {
         self.end.is_none() && (self.stream.get_ref().has_record() || self.ssl().pending() > 0)
     }
 
+    /// Whether anything has been received and not handed out, be it only the beginning of a record.
+    pub(super) fn may_decrypt(&self) -> bool {
+        self.undecrypted() > 0 || self.ssl().pending() > 0
+    }
+
     /// Whether nothing more can be received.
     pub fn has_ended(&self) -> bool {
         self.end.is_some()
@@ -164,11 +169,6 @@ impl Connection {
     /// Whether that is because the peer has said so, and everything before has been decrypted.
     pub(super) fn has_ended_well(&self) -> bool {
         self.end.as_deref() == Some(CLOSED)
-    }
-
-    /// The same, with beginnings.
-    pub(super) fn may_decrypt(&self) -> bool {
-        self.undecrypted() > 0 || self.ssl().pending() > 0
     }
 
     /// How much has been received that OpenSSL has not taken yet.
