@@ -187,6 +187,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
+    use std::time::Instant;
 
     /// What one look reports.
     fn look(reactor: &mut Reactor) -> Vec<Readiness> {
@@ -236,8 +237,10 @@ mod tests {
             assert_eq!((reactor.next_event(), reactor.next_event()), (Some(ready), None));
             ours.read_exact(&mut [0]).expect("a byte was sent");
             if round % 20 == 19 {
-                reactor.wait(Some(Duration::from_millis(2))).expect("the time is limited");
+                let began = Instant::now();
+                reactor.wait(Some(Duration::from_millis(3))).expect("the time is limited");
                 assert_eq!(reactor.next_event(), None);
+                assert!(began.elapsed() >= Duration::from_millis(2), "it has not slept");
                 // As another thread does that has resolved a name.
                 reactor.poller().notify().expect("the poller can be notified");
                 reactor.wait(None).expect("it was notified");
