@@ -99,6 +99,24 @@ function M.server(socket, address)
   return server, port
 end
 
+--- The end of `client`'s connection that `server` accepts. Others that have connected, as a program does that has the
+--- wrong port, are turned away.
+---@param server table
+---@param client table
+---@return table peer
+function M.accept_from(server, client)
+  local address, port = client:getsockname()
+  while true do
+    local peer = assert(server:accept())
+    local its_address, its_port = peer:getpeername()
+    -- LuaSocket gives a port now as a number and now as a string.
+    if its_address == address and tonumber(its_port) == tonumber(port) then
+      return peer
+    end
+    peer:close()
+  end
+end
+
 --- Two connected TCP sockets: the one that connected and the one that was accepted.
 ---@param address string?  default 127.0.0.1
 ---@return table client
@@ -106,7 +124,7 @@ end
 function M.pair(socket, address)
   local server, port = M.server(socket, address)
   local client = keep(assert(socket.connect(address or IPV4.address, port)))
-  local peer = keep(assert(server:accept()))
+  local peer = keep(M.accept_from(server, client))
   server:close()
   return client, peer
 end
@@ -131,6 +149,31 @@ function M.refused_port(socket)
   assert(holder:bind(IPV4.address, 0))
   local _, port = holder:getsockname()
   return port
+end
+
+--- TCP sockets with ports of 127.0.0.1 that follow each other: none of them listens, and nobody else can.
+---@param count integer
+---@return table[] sockets
+---@return integer first  the port of the first one
+function M.ports_in_a_row(socket, count)
+  while true do
+    local sockets, first = {}, 0
+    for index = 1, count do
+      local holder = assert(socket.tcp4())
+      if not holder:bind(IPV4.address, index == 1 and 0 or first + index - 1) then
+        holder:close()
+        break
+      end
+      sockets[index] = holder
+      first = index == 1 and select(2, holder:getsockname()) or first
+    end
+    if #sockets == count then
+      return sockets, first
+    end
+    for _, holder in ipairs(sockets) do
+      holder:close()
+    end
+  end
 end
 
 --- The port of a server that answers no more connections, because its accept queue is full, so that a further
