@@ -1,9 +1,29 @@
-//! Memory that is about to be written for the first time.
+//! Memory for much: all of it at once, and where it is to stay.
 //!
 //! The system hands a process its pages one by one, each when it is touched, and the interruptions cost more than the
 //! pages. Where it is known that all of a large piece will be written, they can be had in one go.
 
+pub mod gathered;
+
+use std::collections::TryReserveError;
+use std::io;
 use std::mem::MaybeUninit;
+
+/// There is no memory for what was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl From<TryReserveError> for Exhausted {
+    fn from(_: TryReserveError) -> Self {
+        Exhausted
+    }
+}
+
+impl From<Exhausted> for io::Error {
+    fn from(_: Exhausted) -> Self {
+        io::ErrorKind::OutOfMemory.into()
+    }
+}
 
 /// Less memory, in bytes, is not worth a system call.
 pub const WORTH_ASKING: usize = 1024 * 1024;

@@ -13,6 +13,7 @@ use super::call::Call;
 use super::dns::Answer;
 use super::object::Metatables;
 use super::value::Raise;
+use crate::memory::gathered::StringMemory;
 use crate::net::resolver::Lookup;
 use crate::net::socket::Socket;
 use crate::runtime::Runtime;
@@ -38,6 +39,8 @@ pub(crate) struct Context {
     pub(super) set_level: Option<super::depth::SetLevel>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
+    /// Where the state's strings lie, if long ones can be gathered there.
+    pub(super) strings: Option<Rc<StringMemory>>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
     #[cfg(feature = "tls")]
@@ -99,6 +102,7 @@ impl Context {
     pub(super) fn new(
         runtime: Runtime,
         metatables: Metatables,
+        strings: Option<Rc<StringMemory>>,
         #[cfg(feature = "tls")] tls: super::tls::State,
     ) -> Self {
         Context {
@@ -114,6 +118,7 @@ impl Context {
             lookups: RefCell::default(),
             #[cfg(feature = "tls")]
             tls,
+            strings,
             spare: Cell::default(),
         }
     }

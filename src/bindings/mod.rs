@@ -4,6 +4,8 @@
 //! the name of what they work on.
 
 mod ahead;
+#[cfg(not(feature = "lua55"))]
+mod allocator;
 mod attempt;
 mod blame;
 mod call;
@@ -14,6 +16,7 @@ mod coroutine;
 mod datagram;
 mod depth;
 mod dns;
+mod gathered;
 mod http;
 mod mime;
 mod object;
@@ -118,9 +121,13 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     }
     #[cfg(feature = "tls")]
     let (tls, prepared) = tls::prepare(lua)?;
+    let mut strings = None;
+    // SAFETY: there is room for a few values.
+    unsafe { lua.exec_raw::<()>((), |state| strings = gathered::string_memory(state))? };
     let context = Context::new(
         runtime,
         metatables,
+        strings,
         #[cfg(feature = "tls")]
         tls,
     );

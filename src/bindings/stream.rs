@@ -34,6 +34,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *place.borrow_mut();
+    gather(call, socket, pattern, prefix);
     let attempt = call.context.runtime.with_scratch(|scratch| {
         call.attempt(socket, Direction::Read, began, |socket, may_block| {
             let outcome = socket.receive(pattern, scratch, may_block);
@@ -64,6 +65,16 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
             failed(error).and(buffered(socket, &found, prefix))
         }
     })
+}
+
+/// Sees to it that a long answer is gathered where Lua will keep it. To be called before each attempt to receive it.
+pub(super) fn gather(call: &Call<'_>, socket: &mut Socket, pattern: Pattern, prefix: Option<c_int>) {
+    if prefix.is_none()
+        && pattern.is_for_much()
+        && let Some(memory) = &call.context.strings
+    {
+        socket.buffer.gather(memory);
+    }
 }
 
 /// As LuaSocket: three values, of which two are nil.

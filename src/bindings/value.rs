@@ -8,11 +8,14 @@ use mlua::ffi::{self, lua_State};
 
 use super::attempt::Again;
 use super::context::Context;
+use super::gathered::{can_be_gathered, push_gathered};
 use super::http;
 use super::object::{self, Class};
 use super::string::{push_bytes, push_string};
 use crate::memory::WORTH_ASKING;
+use crate::memory::gathered::StringBlock;
 use crate::mime::Held;
+use crate::net::buffer::ReceiveBuffer;
 use crate::net::headers::PlainHeaders;
 use crate::net::socket::Socket;
 
@@ -248,12 +251,18 @@ impl Slice {
                 return;
             }
             let mut buffer = object::take_buffer(state);
-            let pushed = self.push(state, buffer.as_slice());
-            if pushed {
-                buffer.consume_found();
+            let pushed = if let Some(block) = self.take_block(context, &mut buffer) {
+                let pushed = push_gathered(state, block);
+                pushed.map_err(|lost| lost.map(|answer| buffer.put_back(answer))).is_ok()
             } else {
-                buffer.keep_found(self.length);
-            }
+                let pushed = self.push(state, buffer.as_slice());
+                if pushed {
+                    buffer.consume_found();
+                } else {
+                    buffer.keep_found(self.length);
+                }
+                pushed
+            };
             if let Some(memory) = buffer.settle() {
                 context.runtime.keep_memory(memory);
             }
@@ -262,6 +271,13 @@ impl Slice {
                 ffi::lua_error(state);
             }
         }
+    }
+
+    /// Takes these bytes out of the buffer, if they can become a string where they are.
+    fn take_block(self, context: &Context, buffer: &mut ReceiveBuffer) -> Option<StringBlock> {
+        let can = self.prefix.is_none()
+            && context.strings.as_ref().is_some_and(|memory| can_be_gathered(memory, self.length));
+        if can { buffer.take_string(self.length) } else { None }
     }
 
     /// As [`push_string`].

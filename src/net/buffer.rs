@@ -1,10 +1,14 @@
 //! Received bytes, and the patterns by which a program asks for them.
 
-use std::collections::TryReserveError;
+mod bytes;
+
+use std::rc::Rc;
 
 use memchr::memchr;
 
-use crate::memory::{self, WORTH_ASKING};
+use crate::memory::gathered::{Gathered, StringBlock, StringMemory};
+use crate::memory::{self, Exhausted, WORTH_ASKING};
+use bytes::Bytes;
 
 /// What a program asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +78,15 @@ impl Pattern {
         matches!(self, Pattern::Line | Pattern::LineUpTo(_))
     }
 
+    /// Whether this may ask for so much that it is worth to gather it where it will stay.
+    pub fn is_for_much(self) -> bool {
+        match self {
+            Pattern::All => true,
+            Pattern::Exactly(count) | Pattern::Between { least: count, .. } => count >= WORTH_ASKING,
+            Pattern::Line | Pattern::LineUpTo(_) => false,
+        }
+    }
+
     /// Whether a line of `length` bytes, or the beginning of one, is longer than this allows.
     pub fn is_exceeded_by(self, length: usize) -> bool {
         matches!(self, Pattern::LineUpTo(most) if length > most)
@@ -101,7 +114,7 @@ const MUCH: usize = 1024;
 /// Bytes received and not yet asked for. Owns no memory while it is empty.
 #[derive(Debug, Default)]
 pub struct ReceiveBuffer {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     start: usize,
     /// Bytes from `start` on that are known to hold no line feed.
     seen: usize,
@@ -175,26 +188,80 @@ impl ReceiveBuffer {
         let end = self.start + std::mem::take(&mut self.found);
         let answer_end = self.start + length;
         let ends_line = end > answer_end && self.bytes[end - 1] == b'\n';
-        self.bytes.drain(answer_end..end - usize::from(ends_line));
+        let kept_end = end - usize::from(ends_line);
+        self.bytes.copy_within(kept_end.., answer_end);
+        self.bytes.truncate(self.bytes.len() - (kept_end - answer_end));
         self.seen = 0;
+    }
+
+    /// Moves the bytes to where an interpreter will keep them as a string, if they are much.
+    pub fn gather(&mut self, memory: &Rc<StringMemory>) {
+        if self.len() >= WORTH_ASKING {
+            self.move_to(memory);
+        }
+    }
+
+    /// The same, however many they are.
+    fn move_to(&mut self, memory: &Rc<StringMemory>) {
+        if let Bytes::Own(_) = self.bytes
+            && let Some(gathered) = Gathered::copy(memory, self.as_slice())
+        {
+            self.bytes = Bytes::Gathered(gathered.into());
+            self.start = 0;
+        }
+    }
+
+    /// Gives away the answer of `length` bytes that was found last, if it can become a string where it is. What is behind
+    /// it stays.
+    pub fn take_string(&mut self, length: usize) -> Option<StringBlock> {
+        let rest = self.bytes.len() - self.found;
+        // With more of it than there is of the answer, the rest would be moved again and again.
+        if self.start > 0 || length != self.found || rest > length {
+            return None;
+        }
+        let Bytes::Gathered(answer) = &mut self.bytes else {
+            return None;
+        };
+        let mut behind = Vec::new();
+        behind.try_reserve_exact(rest).ok()?;
+        behind.extend_from_slice(&answer[length..]);
+        answer.truncate(length);
+        if !answer.shrink() {
+            // Where they were.
+            self.bytes.extend(&behind);
+            return None;
+        }
+        let rest = ReceiveBuffer { bytes: Bytes::Own(behind), ..ReceiveBuffer::default() };
+        std::mem::replace(self, rest).bytes.into_block()
+    }
+
+    /// Takes back an answer that was given away last.
+    pub fn put_back(&mut self, answer: Gathered) {
+        let mut bytes = Bytes::Gathered(answer.into());
+        bytes.extend(self.as_slice());
+        *self = ReceiveBuffer { bytes, ..ReceiveBuffer::default() };
     }
 
     /// Gives all bytes away if they are those that were found last, and lie at the start of their memory.
     pub fn take_found(&mut self) -> Option<Vec<u8>> {
-        (self.start == 0 && self.found == self.bytes.len()).then(|| std::mem::take(self).bytes)
+        if self.start > 0 || self.found != self.bytes.len() || matches!(self.bytes, Bytes::Gathered(_)) {
+            return None;
+        }
+        std::mem::take(self).bytes.into_own()
     }
 
     /// Lets `receive` write to `memory`, which is the buffer's from then on, unless nothing was received
     /// and it is returned. What the buffer held is lost.
-    pub fn begin<E: From<TryReserveError>>(
+    pub fn begin<E: From<Exhausted>>(
         &mut self,
         memory: Vec<u8>,
         receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
     ) -> (Result<usize, E>, Option<Vec<u8>>) {
-        *self = ReceiveBuffer { bytes: memory, ..ReceiveBuffer::default() };
-        self.bytes.clear();
+        let mut memory = memory;
+        memory.clear();
+        *self = ReceiveBuffer { bytes: Bytes::Own(memory), ..ReceiveBuffer::default() };
         let received = self.extend_with(self.bytes.capacity(), receive);
-        let unused = self.is_empty().then(|| std::mem::take(&mut self.bytes));
+        let unused = self.is_empty().then(|| std::mem::take(&mut self.bytes)).and_then(Bytes::into_own);
         (received, unused)
     }
 
@@ -204,39 +271,38 @@ impl ReceiveBuffer {
         if self.is_empty() || self.bytes.capacity() < MUCH || self.bytes.capacity() / 4 < self.len() {
             return None;
         }
-        let own = self.as_slice().to_vec();
+        let mut own = Vec::new();
+        own.try_reserve_exact(self.len()).ok()?;
+        own.extend_from_slice(self.as_slice());
         self.start = 0;
-        Some(std::mem::replace(&mut self.bytes, own))
+        std::mem::replace(&mut self.bytes, Bytes::Own(own)).into_own()
     }
 
     /// Adds bytes at the end.
     pub fn extend(&mut self, bytes: &[u8]) {
         self.close_up();
-        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend(bytes);
     }
 
     /// Lets `receive` write up to `room` bytes at the end; it says how many it wrote.
     ///
     /// # Errors
     /// Those of `receive`, and that there is no memory.
-    pub fn extend_with<E: From<TryReserveError>>(
+    pub fn extend_with<E: From<Exhausted>>(
         &mut self,
         room: usize,
         receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
     ) -> Result<usize, E> {
         self.close_up();
-        // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
-        self.bytes.try_reserve(room).or_else(|_| self.bytes.try_reserve_exact(room))?;
         let is_long = self.bytes.len() >= WORTH_ASKING;
-        let spare = &mut self.bytes.spare_capacity_mut()[..room];
+        let spare = self.bytes.spare(room)?;
         if is_long {
             memory::populate(spare);
         }
         let count = receive(spare)?;
         assert!(count <= room, "received more than there was room for");
-        // SAFETY: `receive` initialised `count` bytes of the spare capacity, which has at least
-        // `room` bytes.
-        unsafe { self.bytes.set_len(self.bytes.len() + count) };
+        // SAFETY: `receive` initialised so many of the bytes that it was handed.
+        unsafe { self.bytes.add_len(count) };
         Ok(count)
     }
 
@@ -248,7 +314,7 @@ impl ReceiveBuffer {
     /// Moves the bytes to the front once most of the memory in front of them is unused.
     fn close_up(&mut self) {
         if self.start > self.bytes.len() / 2 {
-            self.bytes.drain(..self.start);
+            self.bytes.remove_front(self.start);
             self.start = 0;
         }
     }

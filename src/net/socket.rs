@@ -1,6 +1,5 @@
 //! What every socket object has: a descriptor that may be missing, timeouts and statistics.
 
-use std::collections::TryReserveError;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
@@ -13,6 +12,7 @@ use super::buffer::ReceiveBuffer;
 use super::connect::Connecting;
 use super::error::{self, NOT_ENOUGH_MEMORY, Text};
 use super::timeout::Timeouts;
+use crate::memory::Exhausted;
 use crate::scheduler::{Direction, SourceId};
 
 /// Why an operation did not succeed.
@@ -40,9 +40,9 @@ impl Failure {
     }
 }
 
-impl From<TryReserveError> for Failure {
+impl From<Exhausted> for Failure {
     #[cold]
-    fn from(_: TryReserveError) -> Self {
+    fn from(_: Exhausted) -> Self {
         NOT_ENOUGH_MEMORY.into()
     }
 }

@@ -3,7 +3,7 @@
 use crate::bindings::attempt::Attempt;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::object::TLS;
-use crate::bindings::stream::{buffered, byte_range, pattern, succeeded};
+use crate::bindings::stream::{buffered, byte_range, gather, pattern, succeeded};
 use crate::bindings::value::{Raise, Slice, Value, Values, failed, one};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
@@ -24,6 +24,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *socket.borrow_mut();
+    gather(call, socket, pattern, prefix);
     let runtime = &call.context.runtime;
     let mut scratch = runtime.take_scratch();
     let mut buffers = call.context.tls.take_buffers();

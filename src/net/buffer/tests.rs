@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::memory::gathered::tests::Checked;
 
 /// What a naive parser makes of the whole input: the answer and what is left.
 fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
@@ -27,6 +28,8 @@ fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 
 /// Feeds `input` in `pieces` to a buffer and asks for `patterns` in turn, as soon as each is there.
 fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, Vec<u8>) {
+    let checked = Checked::new(usize::MAX);
+    let memory = checked.memory(24, 1);
     let mut buffer = ReceiveBuffer::default();
     let mut answers = Vec::new();
     let mut wanted = patterns.iter().copied().peekable();
@@ -37,7 +40,7 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
             for (slot, byte) in room.iter_mut().zip(piece) {
                 slot.write(*byte);
             }
-            Ok::<_, TryReserveError>(piece.len())
+            Ok::<_, Exhausted>(piece.len())
         };
         // All ways in must do the same.
         if to % 3 == 0 && buffer.is_empty() {
@@ -52,15 +55,29 @@ fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, V
         if to % 5 == 0 {
             buffer.settle();
         }
+        if to % 7 == 0 {
+            buffer.move_to(&memory);
+        }
         from = to;
+        let mut fails = to % 2 == 0;
         while let Some(&pattern) = wanted.peek() {
             let Some(found) = buffer.find(pattern) else {
                 break;
             };
-            // And both ways out.
+            // And all ways out.
             if let Some(all) = buffer.take_found() {
                 answers.push(all[..found.answer].to_vec());
                 assert!(buffer.is_empty());
+            } else if let Some(block) = buffer.take_string(found.answer) {
+                // SAFETY: the block has become nothing.
+                let answer = unsafe { block.into_gathered() };
+                if !std::mem::take(&mut fails) {
+                    answers.push(answer.to_vec());
+                } else {
+                    // It could not become a string, and is found again.
+                    buffer.put_back(answer);
+                    continue;
+                }
             } else {
                 answers.push(buffer.as_slice()[..found.answer].to_vec());
                 buffer.consume_found();
@@ -238,7 +255,7 @@ fn long_answers_are_what_was_received() {
             room.iter_mut().zip(&piece).for_each(|(slot, byte)| {
                 slot.write(*byte);
             });
-            Ok::<_, TryReserveError>(piece.len())
+            Ok::<_, Exhausted>(piece.len())
         });
         assert_eq!(received, Ok(piece.len()));
         expected.extend(piece);
@@ -250,7 +267,7 @@ fn long_answers_are_what_was_received() {
 fn without_memory_nothing_is_lost() {
     let mut buffer = ReceiveBuffer::default();
     buffer.extend(b"here");
-    let received = buffer.extend_with(isize::MAX as usize - 100, |_| Ok::<_, TryReserveError>(0));
+    let received = buffer.extend_with(isize::MAX as usize - 100, |_| Ok::<_, Exhausted>(0));
     assert!(received.is_err());
     assert_eq!(buffer.as_slice(), b"here");
 }

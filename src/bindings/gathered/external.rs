@@ -1,0 +1,90 @@
+//! Since Lua 5.5 a string's bytes may lie wherever they are, if they end with a zero and there is a function that frees
+//! them: here the state's own allocator, as this module may be gone before the last string is.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::rc::Rc;
+
+use mlua::ffi::{self, lua_State};
+
+use crate::memory::gathered::{Gathered, StringBlock, StringMemory};
+
+/// The memory of a state's strings.
+///
+/// # Safety
+/// The state must be open.
+pub(in crate::bindings) unsafe fn string_memory(state: *mut lua_State) -> Option<Rc<StringMemory>> {
+    let mut data = ptr::null_mut();
+    // SAFETY: as the caller vouches. A state's allocator lives as long as the state, and so does everything that is
+    // gathered for it.
+    unsafe {
+        let allocator = ffi::lua_getallocf(state, &mut data);
+        Some(Rc::new(StringMemory::new(allocator, data, 0, 1)))
+    }
+}
+
+/// Whether a string of this length can be made from what was gathered.
+pub(in crate::bindings) fn can_be_gathered(_memory: &StringMemory, _length: usize) -> bool {
+    true
+}
+
+/// The string that is being made.
+struct Making {
+    bytes: *mut u8,
+    length: usize,
+    allocator: ffi::lua_Alloc,
+    data: *mut c_void,
+    /// Whether Lua has not taken the bytes.
+    is_ours: Cell<bool>,
+}
+
+/// Pushes what was gathered as a string. Otherwise pushes an error to be raised, and returns the bytes unless Lua has lost
+/// them.
+///
+/// # Safety
+/// There must be room for two values on the stack.
+pub(in crate::bindings) unsafe fn push_gathered(
+    state: *mut lua_State,
+    block: StringBlock,
+) -> Result<(), Option<Gathered>> {
+    let (bytes, length) = block.bytes();
+    let mut data = ptr::null_mut();
+    // SAFETY: the block is the state's own allocator's, and given away once: as long as it is ours, it is whole. `making`
+    // outlives the protected call.
+    unsafe {
+        let allocator = ffi::lua_getallocf(state, &mut data);
+        let making = Making { bytes: bytes.cast_mut(), length, allocator, data, is_ours: Cell::new(true) };
+        ffi::lua_pushcfunction(state, make);
+        ffi::lua_pushlightuserdata(state, ptr::from_ref(&making).cast_mut().cast());
+        let outcome = ffi::lua_pcall(state, 1, 1, 0);
+        let left = making.is_ours.get().then(|| block.into_gathered());
+        if outcome == ffi::LUA_OK { Ok(()) } else { Err(left) }
+    }
+}
+
+/// Called by Lua with a pointer to a [`Making`].
+///
+/// # Safety
+/// As the description says.
+unsafe extern "C-unwind" fn make(state: *mut lua_State) -> c_int {
+    // SAFETY: as the caller vouches. There is room for a few values, as in every C function. Behind the bytes there is a
+    // byte more. If there is no memory for the string's header, Lua frees them, too.
+    unsafe {
+        let making = &*ffi::lua_touserdata(state, 1).cast::<Making>();
+        making.bytes.add(making.length).write(0);
+        making.is_ours.set(false);
+        ffi::lua_pushexternalstring(
+            state,
+            making.bytes.cast(),
+            making.length,
+            Some(making.allocator),
+            making.data,
+        );
+        // The collector does not see what is not in the string's own block. Lua's library does the same.
+        if ffi::lua_gc(state, ffi::LUA_GCISRUNNING) != 0 {
+            ffi::lua_gc(state, ffi::LUA_GCSTEP, making.length);
+        }
+    }
+    1
+}

@@ -1,0 +1,121 @@
+//! The memory of a receive buffer.
+
+use std::mem::MaybeUninit;
+use std::ops::{Deref, DerefMut};
+
+use crate::memory::Exhausted;
+use crate::memory::gathered::{Gathered, StringBlock};
+
+/// Bytes in memory of our own, or in that of an interpreter's strings. Owns no memory while it is new.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    Own(Vec<u8>),
+    Gathered(Box<Gathered>),
+}
+
+impl Bytes {
+    /// The memory, if it is our own.
+    pub(super) fn into_own(self) -> Option<Vec<u8>> {
+        match self {
+            Bytes::Own(bytes) => Some(bytes),
+            Bytes::Gathered(_) => None,
+        }
+    }
+
+    /// The block, if the bytes fill one that can become a string.
+    pub(super) fn into_block(self) -> Option<StringBlock> {
+        match self {
+            Bytes::Own(_) => None,
+            Bytes::Gathered(bytes) => Some(bytes.into_block()),
+        }
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        match self {
+            Bytes::Own(bytes) => bytes.capacity(),
+            Bytes::Gathered(bytes) => bytes.capacity(),
+        }
+    }
+
+    /// Makes room for `room` more bytes and hands it out.
+    ///
+    /// # Errors
+    /// That there is no memory for it.
+    pub(super) fn spare(&mut self, room: usize) -> Result<&mut [MaybeUninit<u8>], Exhausted> {
+        match self {
+            Bytes::Own(bytes) => {
+                // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
+                bytes.try_reserve(room).or_else(|_| bytes.try_reserve_exact(room))?;
+                Ok(&mut bytes.spare_capacity_mut()[..room])
+            }
+            Bytes::Gathered(bytes) => bytes.spare(room).ok_or(Exhausted),
+        }
+    }
+
+    /// Says that there are `count` more bytes.
+    ///
+    /// # Safety
+    /// So many must have been initialised in what [`Bytes::spare`] handed out.
+    pub(super) unsafe fn add_len(&mut self, count: usize) {
+        let length = self.len() + count;
+        // SAFETY: as the caller vouches.
+        unsafe {
+            match self {
+                Bytes::Own(bytes) => bytes.set_len(length),
+                Bytes::Gathered(bytes) => bytes.set_len(length),
+            }
+        }
+    }
+
+    pub(super) fn extend(&mut self, more: &[u8]) {
+        match self {
+            Bytes::Own(bytes) => bytes.extend_from_slice(more),
+            Bytes::Gathered(gathered) => {
+                if gathered.extend(more).is_none() {
+                    *self = Bytes::Own([gathered, more].concat());
+                }
+            }
+        }
+    }
+
+    pub(super) fn truncate(&mut self, length: usize) {
+        match self {
+            Bytes::Own(bytes) => bytes.truncate(length),
+            Bytes::Gathered(bytes) => bytes.truncate(length),
+        }
+    }
+
+    /// Forgets the first `count` bytes.
+    pub(super) fn remove_front(&mut self, count: usize) {
+        match self {
+            Bytes::Own(bytes) => drop(bytes.drain(..count)),
+            Bytes::Gathered(bytes) => bytes.remove_front(count),
+        }
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Bytes::Own(Vec::new())
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Gathered(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Bytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Gathered(bytes) => bytes,
+        }
+    }
+}
