@@ -34,7 +34,6 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *place.borrow_mut();
-    gather(call, socket, pattern, prefix);
     let attempt = call.context.runtime.with_scratch(|scratch| {
         call.attempt(socket, Direction::Read, began, |socket, may_block| {
             let outcome = socket.receive(pattern, scratch, may_block);
@@ -50,9 +49,12 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
         Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
         Attempt::Again(again) => {
             call.context.set_receiving(place, socket);
-            // A peer that sends a few bytes and then nothing shall not make the program hold more.
-            if let Some(memory) = socket.buffer.settle() {
-                call.context.runtime.keep_memory(memory);
+            if !socket.buffer.is_empty() {
+                // A peer that sends a few bytes and then nothing shall not make the program hold more.
+                if let Some(memory) = socket.buffer.settle() {
+                    call.context.runtime.keep_memory(memory);
+                }
+                gather(call, socket, pattern, prefix);
             }
             again.values()
         }
@@ -67,7 +69,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     })
 }
 
-/// Sees to it that a long answer is gathered where Lua will keep it. To be called before each attempt to receive it.
+/// Sees to it that a long answer is gathered where Lua will keep it. To be called when there will be another attempt.
 pub(super) fn gather(call: &Call<'_>, socket: &mut Socket, pattern: Pattern, prefix: Option<c_int>) {
     if prefix.is_none()
         && pattern.is_for_much()

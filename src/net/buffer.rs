@@ -244,25 +244,39 @@ impl ReceiveBuffer {
 
     /// Gives all bytes away if they are those that were found last, and lie at the start of their memory.
     pub fn take_found(&mut self) -> Option<Vec<u8>> {
-        if self.start > 0 || self.found != self.bytes.len() || matches!(self.bytes, Bytes::Gathered(_)) {
+        let Bytes::Own(bytes) = &mut self.bytes else {
+            return None;
+        };
+        if self.start > 0 || self.found != bytes.len() {
             return None;
         }
-        std::mem::take(self).bytes.into_own()
+        let all = std::mem::take(bytes);
+        (self.seen, self.found) = (0, 0);
+        Some(all)
     }
 
     /// Lets `receive` write to `memory`, which is the buffer's from then on, unless nothing was received
     /// and it is returned. What the buffer held is lost.
-    pub fn begin<E: From<Exhausted>>(
+    pub fn begin<E>(
         &mut self,
-        memory: Vec<u8>,
+        mut memory: Vec<u8>,
         receive: impl FnOnce(&mut [std::mem::MaybeUninit<u8>]) -> Result<usize, E>,
     ) -> (Result<usize, E>, Option<Vec<u8>>) {
-        let mut memory = memory;
+        if !self.is_empty() {
+            self.clear();
+        }
         memory.clear();
-        *self = ReceiveBuffer { bytes: Bytes::Own(memory), ..ReceiveBuffer::default() };
-        let received = self.extend_with(self.bytes.capacity(), receive);
-        let unused = self.is_empty().then(|| std::mem::take(&mut self.bytes)).and_then(Bytes::into_own);
-        (received, unused)
+        let received = receive(memory.spare_capacity_mut());
+        match received {
+            Ok(count) if count > 0 => {
+                assert!(count <= memory.capacity(), "received more than there was room for");
+                // SAFETY: `receive` initialised so many of the bytes that it was handed.
+                unsafe { memory.set_len(count) };
+                self.bytes = Bytes::Own(memory);
+                (received, None)
+            }
+            _ => (received, Some(memory)),
+        }
     }
 
     /// Moves the bytes, which will stay for a while, to memory of their own size if what they lie in is much

@@ -24,7 +24,6 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *socket.borrow_mut();
-    gather(call, socket, pattern, prefix);
     let runtime = &call.context.runtime;
     let mut scratch = runtime.take_scratch();
     let mut buffers = call.context.tls.take_buffers();
@@ -36,7 +35,10 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(match attempt? {
         Attempt::Done(Received::InScratch(length)) => succeeded(Value::Scratch(Slice { length, prefix })),
         Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
-        Attempt::Again(again) => again.values(),
+        Attempt::Again(again) => {
+            gather(call, socket, pattern, prefix);
+            again.values()
+        }
         // What has arrived is handed over, once.
         Attempt::Failed(error) if socket.buffer.is_empty() => {
             failed(error).and(prefix.map_or(Value::from(""), Value::Argument))
