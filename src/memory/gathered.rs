@@ -85,15 +85,24 @@ impl Gathered {
         self.capacity
     }
 
-    /// Makes room for `room` more bytes and hands it out; `None` if there is no memory for it.
-    pub fn spare(&mut self, room: usize) -> Option<&mut [MaybeUninit<u8>]> {
-        let needed = self.length.checked_add(room)?;
-        if needed > self.capacity {
-            // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
-            self.resize(needed.max(self.capacity.saturating_mul(2))).or_else(|| self.resize(needed))?;
-        }
+    /// Makes room for `room` more bytes. Returns whether there is memory for that.
+    pub fn reserve(&mut self, room: usize) -> bool {
+        let Some(needed) = self.length.checked_add(room) else {
+            return false;
+        };
+        // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
+        needed <= self.capacity
+            || self.resize(needed.max(self.capacity.saturating_mul(2))).is_some()
+            || self.resize(needed).is_some()
+    }
+
+    /// Room for more bytes, of which at least as many as were reserved.
+    pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
         // SAFETY: so much of the block is not in use.
-        Some(unsafe { slice::from_raw_parts_mut(self.start.add(self.length).cast().as_ptr(), room) })
+        unsafe {
+            let start = self.start.add(self.length).cast().as_ptr();
+            slice::from_raw_parts_mut(start, self.capacity - self.length)
+        }
     }
 
     /// Says that there are so many bytes now.
@@ -103,17 +112,6 @@ impl Gathered {
     pub unsafe fn set_len(&mut self, length: usize) {
         debug_assert!(length <= self.capacity);
         self.length = length;
-    }
-
-    /// Adds bytes at the end; `None` if there is no memory for them.
-    pub fn extend(&mut self, more: &[u8]) -> Option<()> {
-        let room = self.spare(more.len())?;
-        // SAFETY: the room is as long, and nobody else's.
-        unsafe {
-            room.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(more.as_ptr(), more.len());
-            self.set_len(self.length + more.len());
-        }
-        Some(())
     }
 
     /// Forgets all bytes but the first `length`.
@@ -168,6 +166,16 @@ impl StringBlock {
         // SAFETY: the block begins with the header.
         let start = unsafe { self.block.cast::<u8>().add(self.memory.header) };
         Gathered { memory: self.memory, start, length, capacity: length }
+    }
+
+    /// A copy of the bytes, if there is memory for it and nothing else was written to the block.
+    ///
+    /// # Safety
+    /// The block must still be there.
+    pub unsafe fn copy(&self) -> Option<Gathered> {
+        let (start, length) = self.bytes();
+        // SAFETY: as the caller vouches.
+        Gathered::copy(&self.memory, unsafe { slice::from_raw_parts(start, length) })
     }
 
     /// Where the bytes begin, and how many there are.

@@ -211,35 +211,26 @@ impl ReceiveBuffer {
         }
     }
 
-    /// Gives away the answer of `length` bytes that was found last, if it can become a string where it is. What is behind
-    /// it stays.
+    /// Whether the bytes lie where an interpreter will keep them.
+    pub fn is_gathered(&self) -> bool {
+        matches!(self.bytes, Bytes::Gathered(_))
+    }
+
+    /// Gives away the answer of `length` bytes that was found last, if it is all there is and can become a string where it
+    /// is.
     pub fn take_string(&mut self, length: usize) -> Option<StringBlock> {
-        let rest = self.bytes.len() - self.found;
-        // With more of it than there is of the answer, the rest would be moved again and again.
-        if self.start > 0 || length != self.found || rest > length {
-            return None;
-        }
         let Bytes::Gathered(answer) = &mut self.bytes else {
             return None;
         };
-        let mut behind = Vec::new();
-        behind.try_reserve_exact(rest).ok()?;
-        behind.extend_from_slice(&answer[length..]);
-        answer.truncate(length);
-        if !answer.shrink() {
-            // Where they were.
-            self.bytes.extend(&behind);
+        if self.start > 0 || length != answer.len() || length != self.found || !answer.shrink() {
             return None;
         }
-        let rest = ReceiveBuffer { bytes: Bytes::Own(behind), ..ReceiveBuffer::default() };
-        std::mem::replace(self, rest).bytes.into_block()
+        std::mem::take(self).bytes.into_block()
     }
 
     /// Takes back an answer that was given away last.
     pub fn put_back(&mut self, answer: Gathered) {
-        let mut bytes = Bytes::Gathered(answer.into());
-        bytes.extend(self.as_slice());
-        *self = ReceiveBuffer { bytes, ..ReceiveBuffer::default() };
+        *self = ReceiveBuffer { bytes: Bytes::Gathered(answer.into()), ..ReceiveBuffer::default() };
     }
 
     /// Gives all bytes away if they are those that were found last, and lie at the start of their memory.

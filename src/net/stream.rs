@@ -77,7 +77,9 @@ impl Socket {
                     Pattern::Line | Pattern::LineUpTo(_) => 0,
                     Pattern::All => self.buffer.len(),
                 };
-                let room = wanted.clamp(ROOM.start, ROOM.end);
+                // What is gathered is to be the answer and nothing else.
+                let least = if self.buffer.is_gathered() { wanted.clamp(1, ROOM.start) } else { ROOM.start };
+                let room = wanted.clamp(least, ROOM.end);
                 let received = self.buffer.extend_with(room, |spare| {
                     if is_device {
                         serial::read_into_spare(descriptor, spare)

@@ -22,6 +22,11 @@ use crate::memory::gathered::{Gathered, StringBlock, StringMemory};
 /// # Safety
 /// The state must be open, with room for two values on its stack. This may raise Lua's error for want of memory.
 pub(in crate::bindings) unsafe fn string_memory(state: *mut lua_State) -> Option<Rc<StringMemory>> {
+    if cfg!(any(feature = "lua51", feature = "luajit")) {
+        // There the calls around it may collect and raise errors, and LuaJIT does not always tell a finalizer's frame
+        // from ours.
+        return None;
+    }
     // Long enough to have a block of its own, and like no other string, as equal ones may be one.
     let bytes: [u8; 64] = std::array::from_fn(|_| RandomState::new().build_hasher().finish() as u8);
     let probe = Probe { bytes, frame: Cell::new(None) };
@@ -74,10 +79,8 @@ unsafe extern "C-unwind" fn push_probe(state: *mut lua_State) -> c_int {
 
 /// Whether a string of this length can be made from what was gathered.
 pub(in crate::bindings) fn can_be_gathered(memory: &StringMemory, length: usize) -> bool {
-    // Whoever asks for such a block must want this string: those of tables and other arrays have other sizes. And
-    // LuaJIT ends a string with zeros up to a multiple of four, before it copies the bytes.
+    // Whoever asks for such a block must want this string: those of tables and other arrays have other sizes.
     !memory.size_of_string(length).is_multiple_of(align_of::<usize>())
-        && (!cfg!(feature = "luajit") || length.is_multiple_of(4))
 }
 
 /// The string that is being made.
@@ -89,8 +92,8 @@ struct Making {
     frame: Cell<Option<Frame>>,
 }
 
-/// Pushes what was gathered as a string. Otherwise pushes an error to be raised, and returns the bytes unless Lua has lost
-/// them.
+/// Pushes what was gathered as a string. Otherwise pushes an error to be raised, and returns the bytes, unless there is no
+/// memory for them any more.
 ///
 /// # Safety
 /// There must be room for two values on the stack, and [`can_be_gathered`] must be so.
@@ -110,20 +113,19 @@ pub(in crate::bindings) unsafe fn push_gathered(
         }
         ask()
     };
-    let call = || {
-        // SAFETY: the call is protected, and `making` outlives it.
-        unsafe {
-            ffi::lua_pushcfunction(state, make);
-            ffi::lua_pushlightuserdata(state, ptr::from_ref(&making).cast_mut().cast());
-            ffi::lua_pcall(state, 1, 1, 0)
-        }
-    };
-    // SAFETY: the call raises no error; the block is one of the state's own allocator's, and given away once. While it is
-    // ours, nothing has been written to it.
+    // SAFETY: neither push takes memory, and the call is protected; `making` outlives it. The block is one of the state's
+    // own allocator's, and given away once; while it is ours, nothing has been written to it. If Lua has it and yet fails,
+    // a finalizer has raised an error when the string was there (Lua 5.3): nothing was collected since.
     unsafe {
-        let is_made = watch(state, &new_block, call) == ffi::LUA_OK;
-        let left = making.is_ours.get().then(|| making.block.into_gathered());
-        // What is left of a string that was made otherwise goes, as that is a copy.
+        ffi::lua_pushcfunction(state, make);
+        ffi::lua_pushlightuserdata(state, ptr::from_ref(&making).cast_mut().cast());
+        let is_made = watch(state, &new_block, || ffi::lua_pcall(state, 1, 1, 0)) == ffi::LUA_OK;
+        let left = match making.is_ours.get() {
+            // What is left of a string that was made otherwise goes, as that is a copy.
+            true => Some(making.block.into_gathered()),
+            false if !is_made => making.block.copy(),
+            false => None,
+        };
         if is_made { Ok(()) } else { Err(left) }
     }
 }
@@ -144,7 +146,8 @@ unsafe extern "C-unwind" fn make(state: *mut lua_State) -> c_int {
     1
 }
 
-/// Which call of a function a state is in. A finalizer's is another one than that in whose midst it runs.
+/// Which call of a function a state is in. A finalizer's is another one than that in whose midst it runs, unless it was
+/// compiled.
 type Frame = [u8; size_of::<ffi::lua_Debug>()];
 
 /// # Safety

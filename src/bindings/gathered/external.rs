@@ -10,6 +10,9 @@ use mlua::ffi::{self, lua_State};
 
 use crate::memory::gathered::{Gathered, StringBlock, StringMemory};
 
+/// More than the header of a string takes, in bytes.
+const HEADER: usize = 256;
+
 /// The memory of a state's strings.
 ///
 /// # Safety
@@ -69,9 +72,15 @@ pub(in crate::bindings) unsafe fn push_gathered(
 /// As the description says.
 unsafe extern "C-unwind" fn make(state: *mut lua_State) -> c_int {
     // SAFETY: as the caller vouches. There is room for a few values, as in every C function. Behind the bytes there is a
-    // byte more. If there is no memory for the string's header, Lua frees them, too.
+    // byte more.
     unsafe {
         let making = &*ffi::lua_touserdata(state, 1).cast::<Making>();
+        // Should there be no memory for the string's header, Lua frees the bytes. So there is some.
+        let header = (making.allocator)(making.data, ptr::null_mut(), 0, HEADER);
+        if header.is_null() {
+            return ffi::luaL_error(state, c"not enough memory".as_ptr());
+        }
+        (making.allocator)(making.data, header, HEADER, 0);
         making.bytes.add(making.length).write(0);
         making.is_ours.set(false);
         ffi::lua_pushexternalstring(

@@ -42,13 +42,22 @@ impl Bytes {
     /// # Errors
     /// That there is no memory for it.
     pub(super) fn spare(&mut self, room: usize) -> Result<&mut [MaybeUninit<u8>], Exhausted> {
+        if let Bytes::Gathered(bytes) = self
+            && !bytes.reserve(room)
+        {
+            // The interpreter may have more once it has collected garbage, as it does for a string that it makes itself.
+            let mut own = Vec::new();
+            own.try_reserve_exact(bytes.len().saturating_add(room))?;
+            own.extend_from_slice(bytes);
+            *self = Bytes::Own(own);
+        }
         match self {
             Bytes::Own(bytes) => {
                 // Twice as much as there is, so that growing costs little; or what is needed, so that memory is enough.
                 bytes.try_reserve(room).or_else(|_| bytes.try_reserve_exact(room))?;
                 Ok(&mut bytes.spare_capacity_mut()[..room])
             }
-            Bytes::Gathered(bytes) => bytes.spare(room).ok_or(Exhausted),
+            Bytes::Gathered(bytes) => Ok(&mut bytes.spare()[..room]),
         }
     }
 
@@ -67,14 +76,18 @@ impl Bytes {
         }
     }
 
+    /// Adds bytes at the end. The process ends if there is no memory for them.
     pub(super) fn extend(&mut self, more: &[u8]) {
-        match self {
-            Bytes::Own(bytes) => bytes.extend_from_slice(more),
-            Bytes::Gathered(gathered) => {
-                if gathered.extend(more).is_none() {
-                    *self = Bytes::Own([gathered, more].concat());
-                }
+        if let Bytes::Own(bytes) = self {
+            bytes.extend_from_slice(more);
+        } else if let Ok(room) = self.spare(more.len()) {
+            // SAFETY: the room is as long, and nobody else's.
+            unsafe {
+                room.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(more.as_ptr(), more.len());
+                self.add_len(more.len());
             }
+        } else {
+            *self = Bytes::Own([self, more].concat());
         }
     }
 
