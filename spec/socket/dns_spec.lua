@@ -135,9 +135,7 @@ describe("name resolution in a task", function()
   it("lets other tasks run", function()
     local resolving, ran_meanwhile = true, false
     run.tasks(function()
-      for _ = 1, 500 do
-        assert(dns.getaddrinfo("localhost"))
-      end
+      assert(dns.getaddrinfo("localhost"))
       resolving = false
     end, function()
       ran_meanwhile = resolving

@@ -10,8 +10,9 @@ use super::dns::Answer;
 use super::value::Raise;
 use crate::net::error::{TIMEOUT, Text};
 use crate::net::host::Query;
+use crate::net::resolver::Lookup;
 use crate::net::timeout::Timeouts;
-use crate::scheduler::Direction;
+use crate::scheduler::{Direction, TaskId};
 
 impl Call<'_> {
     /// Tries to get the addresses that `query` asks for.
@@ -51,9 +52,12 @@ impl Call<'_> {
             Place::PlainCoroutine => Err(Raise::Message(PLAIN_COROUTINE.into())),
             Place::Task(task) => {
                 let lookup = self.context.runtime.start_lookup(job);
-                self.context.lookups.borrow_mut().insert(task, lookup);
-                let attempt = self.pending_lookup(timeouts, began)?;
-                Ok(attempt.unwrap_or_else(|| Attempt::Failed(UNANSWERED.into())))
+                // Even if it should have ended by now: a task that looks up much lets others run.
+                let attempt = self.wait_for_lookup(task, &lookup, timeouts, began);
+                if !matches!(attempt, Attempt::Failed(_)) {
+                    self.context.lookups.borrow_mut().insert(task, lookup);
+                }
+                Ok(attempt)
             }
         }
     }
@@ -84,17 +88,35 @@ impl Call<'_> {
             lookups.remove(&task);
             return Ok(Some(answer.map_or(Attempt::Failed(UNANSWERED.into()), Attempt::Done)));
         }
+        let attempt = self.wait_for_lookup(task, lookup, timeouts, began);
+        if matches!(attempt, Attempt::Failed(_)) {
+            lookups.remove(&task);
+        }
+        Ok(Some(attempt))
+    }
+
+    /// Parks the task until the lookup has ended, or fails because the time is up.
+    fn wait_for_lookup(
+        &self,
+        task: TaskId,
+        lookup: &Lookup<Answer>,
+        timeouts: &Timeouts,
+        began: Option<f64>,
+    ) -> Attempt<Answer> {
         // A program that will not wait for a connection still has to wait for the address, as
         // with LuaSocket: there is nothing it could do meanwhile.
         let limit = if timeouts.forbid_waiting() { None } else { self.time_left(timeouts, began) };
         if limit.is_some_and(|limit| limit.is_zero()) {
-            lookups.remove(&task);
-            return Ok(Some(Attempt::Failed(TIMEOUT.into())));
+            return Attempt::Failed(TIMEOUT.into());
         }
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let source = lookup.source();
-        self.context.runtime.scheduler.borrow_mut().wait_for(task, source, Direction::Read, deadline);
-        Ok(Some(Attempt::Again(self.again_later(timeouts, began))))
+        self.context.runtime.scheduler.borrow_mut().wait_for(
+            task,
+            lookup.source(),
+            Direction::Read,
+            deadline,
+        );
+        Attempt::Again(self.again_later(timeouts, began))
     }
 }
 
