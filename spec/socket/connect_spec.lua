@@ -18,7 +18,7 @@ for place, it in peers.inside_and_outside(it) do
     end
 
     it("resolves names", function()
-      local _, port = peers.server(socket)
+      local _, port = peers.server_alone(socket)
       local client = assert(socket.connect("localhost", port))
       assert.same({ n = 3, "127.0.0.1", port, "inet" }, pack(client:getpeername()))
     end)

@@ -93,7 +93,7 @@ for place, it in peers.inside_and_outside(it) do
     end)
 
     it("resolves names", function()
-      local _, port = peers.server(socket)
+      local _, port = peers.server_alone(socket)
       local tcp = socket.tcp()
       assert.equal(1, tcp:connect("localhost", port))
       assert.same({ n = 3, "127.0.0.1", port, "inet" }, pack(tcp:getpeername()))
@@ -101,7 +101,7 @@ for place, it in peers.inside_and_outside(it) do
 
     it("tries the addresses of a host in turn until one answers", function()
       for _, family in ipairs(peers.families) do -- "*" is each of the loopback addresses
-        local _, port = peers.server(socket, family.address)
+        local _, port = peers.server_alone(socket, family.address)
         local tcp = socket.tcp()
         assert.same({ n = 1, 1 }, pack(tcp:connect("*", port)))
         assert.same({ n = 3, family.address, port, family.family }, pack(tcp:getpeername()))

@@ -99,6 +99,21 @@ function M.server(socket, address)
   return server, port
 end
 
+--- The same with a port on which nobody listens at the loopback address of the other family.
+---@param address string?  default 127.0.0.1
+---@return table server
+---@return integer port
+function M.server_alone(socket, address)
+  local other = address == IPV6.address and IPV4 or IPV6
+  while true do
+    local server, port = M.server(socket, address)
+    local holder = M.has_ipv6 and keep(assert(socket[other.tcp]()))
+    if not holder or holder:bind(other.address, port) then
+      return server, port
+    end
+  end
+end
+
 --- The end of `client`'s connection that `server` accepts. Others that have connected, as a program does that has the
 --- wrong port, are turned away.
 ---@param server table
