@@ -34,7 +34,8 @@ pub(in crate::bindings) unsafe fn string_memory(state: *mut lua_State) -> Option
     let new_block = |size, ask: &dyn Fn() -> *mut c_void| {
         let new = ask();
         // SAFETY: Lua asks in the midst of a call.
-        if probe.frame.get() == Some(unsafe { frame(state) }) && found.get().is_none() {
+        let frame = unsafe { frame(state) };
+        if probe.frame.get() == Some(frame) && found.get().is_none() {
             found.set(Some((new, size)));
         }
         new
@@ -103,15 +104,16 @@ pub(in crate::bindings) unsafe fn push_gathered(
 ) -> Result<(), Option<Gathered>> {
     let making = Making { block: bytes, is_ours: Cell::new(true), frame: Cell::new(None) };
     let new_block = |size, ask: &dyn Fn() -> *mut c_void| {
-        // SAFETY: Lua asks in the midst of a call.
-        if making.is_ours.get()
-            && size == making.block.size
-            && making.frame.get() == Some(unsafe { frame(state) })
-        {
-            making.is_ours.set(false);
-            return making.block.block.as_ptr();
+        if !making.is_ours.get() || size != making.block.size {
+            return ask();
         }
-        ask()
+        // SAFETY: Lua asks in the midst of a call.
+        let frame = unsafe { frame(state) };
+        if making.frame.get() != Some(frame) {
+            return ask();
+        }
+        making.is_ours.set(false);
+        making.block.block.as_ptr()
     };
     // SAFETY: neither push takes memory, and the call is protected; `making` outlives it. The block is one of the state's
     // own allocator's, and given away once; while it is ours, nothing has been written to it. If Lua has it and yet fails,

@@ -32,13 +32,17 @@ impl Checked {
     }
 }
 
+/// What an interpreter's allocator does.
+///
+/// # Safety
+/// The data must be a [`Checked`], and blocks come from here.
 unsafe extern "C" fn allocate(
     data: *mut c_void,
     old: *mut c_void,
     old_size: usize,
     size: usize,
 ) -> *mut c_void {
-    // SAFETY: the data is that of `Checked::memory`; the blocks come from here.
+    // SAFETY: as the caller vouches.
     unsafe {
         let checked = &*data.cast::<Checked>();
         let mut blocks = checked.blocks.borrow_mut();
