@@ -106,14 +106,18 @@ describe("twenty tasks", function()
     all()
     collectgarbage()
     collectgarbage()
-    local open, memory = descriptors(), collectgarbage "count"
-    for _ = 1, 5 do
-      all()
+    local open, least = descriptors(), math.huge
+    for _ = 1, 3 do -- what is left behind is so each time; the interpreter's own tables grow now and then
+      local memory = collectgarbage "count"
+      for _ = 1, 5 do
+        all()
+      end
+      assert.equal(open, descriptors()) -- without help from the collector
+      collectgarbage()
+      collectgarbage()
+      least = math.min(least, collectgarbage "count" - memory)
     end
-    assert.equal(open, descriptors()) -- without help from the collector
-    collectgarbage()
-    collectgarbage()
-    assert.is_true(collectgarbage "count" < memory + 100)
+    assert.is_true(least < 100, least)
   end)
 
   it("may be cancelled in the middle of anything", function()
