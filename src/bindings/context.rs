@@ -11,9 +11,9 @@ use rustc_hash::FxHashSet;
 use super::attempt::Again;
 use super::call::Call;
 use super::dns::Answer;
+use super::gathered::Strings;
 use super::object::Metatables;
 use super::value::Raise;
-use crate::memory::gathered::StringMemory;
 use crate::net::resolver::Lookup;
 use crate::net::socket::Socket;
 use crate::runtime::Runtime;
@@ -39,8 +39,8 @@ pub(crate) struct Context {
     pub(super) set_level: Option<super::depth::SetLevel>,
     /// The name resolution that each task waits for.
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
-    /// Where the state's strings lie, if long ones can be gathered there.
-    pub(super) strings: Option<Rc<StringMemory>>,
+    /// The state's strings, if long ones can be gathered where they lie.
+    pub(super) strings: Option<Strings>,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
     #[cfg(feature = "tls")]
@@ -102,7 +102,7 @@ impl Context {
     pub(super) fn new(
         runtime: Runtime,
         metatables: Metatables,
-        strings: Option<Rc<StringMemory>>,
+        strings: Option<Strings>,
         #[cfg(feature = "tls")] tls: super::tls::State,
     ) -> Self {
         Context {

@@ -121,13 +121,10 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
     }
     #[cfg(feature = "tls")]
     let (tls, prepared) = tls::prepare(lua)?;
-    let mut strings = None;
-    // SAFETY: there is room for a few values.
-    unsafe { lua.exec_raw::<()>((), |state| strings = gathered::string_memory(state))? };
     let context = Context::new(
         runtime,
         metatables,
-        strings,
+        gathered::Strings::new(lua)?,
         #[cfg(feature = "tls")]
         tls,
     );

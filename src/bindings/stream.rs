@@ -73,9 +73,9 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
 pub(super) fn gather(call: &Call<'_>, socket: &mut Socket, pattern: Pattern, prefix: Option<c_int>) {
     if prefix.is_none()
         && pattern.is_for_much()
-        && let Some(memory) = &call.context.strings
+        && let Some(strings) = &call.context.strings
     {
-        socket.buffer.gather(memory);
+        socket.buffer.gather(strings.memory());
     }
 }
 

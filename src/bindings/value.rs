@@ -8,7 +8,7 @@ use mlua::ffi::{self, lua_State};
 
 use super::attempt::Again;
 use super::context::Context;
-use super::gathered::{can_be_gathered, push_gathered};
+use super::gathered::Strings;
 use super::http;
 use super::object::{self, Class};
 use super::string::{push_bytes, push_string};
@@ -251,8 +251,8 @@ impl Slice {
                 return;
             }
             let mut buffer = object::take_buffer(state);
-            let pushed = if let Some(block) = self.take_block(context, &mut buffer) {
-                let pushed = push_gathered(state, block);
+            let pushed = if let Some((strings, block)) = self.take_block(context, &mut buffer) {
+                let pushed = strings.push(state, block);
                 pushed.map_err(|lost| lost.map(|answer| buffer.put_back(answer))).is_ok()
             } else {
                 let pushed = self.push(state, buffer.as_slice());
@@ -274,10 +274,16 @@ impl Slice {
     }
 
     /// Takes these bytes out of the buffer, if they can become a string where they are.
-    fn take_block(self, context: &Context, buffer: &mut ReceiveBuffer) -> Option<StringBlock> {
-        let can = self.prefix.is_none()
-            && context.strings.as_ref().is_some_and(|memory| can_be_gathered(memory, self.length));
-        if can { buffer.take_string(self.length) } else { None }
+    fn take_block<'a>(
+        self,
+        context: &'a Context,
+        buffer: &mut ReceiveBuffer,
+    ) -> Option<(&'a Strings, StringBlock)> {
+        let strings = context.strings.as_ref()?;
+        if self.prefix.is_some() || !strings.can_be_gathered(self.length) {
+            return None;
+        }
+        Some((strings, buffer.take_string(self.length)?))
     }
 
     /// As [`push_string`].

@@ -15,31 +15,59 @@ use std::slice;
 /// which 0 frees the block.
 pub type Allocate = unsafe extern "C" fn(*mut c_void, *mut c_void, usize, usize) -> *mut c_void;
 
+/// How a string lies in its block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// How many bytes of the block lie in front of those of the string.
+    pub header: usize,
+    /// How many there are behind them.
+    pub trailer: usize,
+    /// Bytes and trailer are cut to a multiple of this, which is at most [`Layout::LARGEST_UNIT`].
+    pub unit: usize,
+}
+
+impl Layout {
+    pub const LARGEST_UNIT: usize = 8;
+
+    /// That of strings with this header, of which two lengths have blocks of these sizes; `None` if it is none of those
+    /// that are known.
+    pub fn found(header: usize, [(length, size), other]: [(usize, usize); 2]) -> Option<Self> {
+        let trailer = size.checked_sub(header + length).filter(|&trailer| trailer > 0)?;
+        [1, 4, Self::LARGEST_UNIT].map(|unit| Layout { header, trailer, unit }).into_iter().find(|layout| {
+            [(length, size), other].iter().all(|&(length, size)| layout.size_of_string(length) == size)
+        })
+    }
+
+    /// How large the block of a string of this length is. More than there can be, if there can be none.
+    pub fn size_of_string(&self, length: usize) -> usize {
+        let behind = length.saturating_add(self.trailer);
+        (behind - behind % self.unit).saturating_add(self.header)
+    }
+}
+
 /// The memory of an interpreter's strings.
 #[derive(Debug)]
 pub struct StringMemory {
     allocate: Allocate,
     data: *mut c_void,
-    /// How many bytes of a block lie in front of those of the string, and behind them.
-    header: usize,
-    trailer: usize,
+    layout: Layout,
 }
 
 impl StringMemory {
     /// # Safety
     /// The allocator must behave as Lua's manual says, for as long as anything gathered in its memory lives.
-    pub unsafe fn new(allocate: Allocate, data: *mut c_void, header: usize, trailer: usize) -> Self {
-        StringMemory { allocate, data, header, trailer }
+    pub unsafe fn new(allocate: Allocate, data: *mut c_void, layout: Layout) -> Self {
+        StringMemory { allocate, data, layout }
+    }
+
+    /// How a string lies in its block.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The size of a block for so many bytes; `None` if there can be none.
     fn block_size(&self, capacity: usize) -> Option<usize> {
-        capacity.checked_add(self.header + self.trailer).filter(|&size| isize::try_from(size).is_ok())
-    }
-
-    /// How large the block of a string of this length is.
-    pub fn size_of_string(&self, length: usize) -> usize {
-        length.saturating_add(self.header + self.trailer)
+        Some(self.layout.size_of_string(capacity)).filter(|&size| isize::try_from(size).is_ok())
     }
 }
 
@@ -61,6 +89,8 @@ pub struct StringBlock {
     pub block: NonNull<c_void>,
     /// How large it is, in bytes.
     pub size: usize,
+    /// How many bytes are the string's.
+    length: usize,
 }
 
 impl Gathered {
@@ -73,7 +103,7 @@ impl Gathered {
         let block = NonNull::new(block.cast::<u8>())?;
         // SAFETY: the header is part of the block, and behind it there is room for the bytes.
         let start = unsafe {
-            let start = block.add(memory.header);
+            let start = block.add(memory.layout.header);
             start.copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
             start
         };
@@ -135,9 +165,10 @@ impl Gathered {
         assert!(self.capacity == self.length, "a block with {} bytes for {}", self.capacity, self.length);
         let bytes = ManuallyDrop::new(self);
         // SAFETY: the original is never dropped. The block begins where its header does.
-        let (memory, block) = unsafe { (ptr::read(&bytes.memory), bytes.start.sub(bytes.memory.header)) };
-        let size = memory.size_of_string(bytes.capacity);
-        StringBlock { memory, block: block.cast(), size }
+        let (memory, block) =
+            unsafe { (ptr::read(&bytes.memory), bytes.start.sub(bytes.memory.layout.header)) };
+        let size = memory.layout.size_of_string(bytes.capacity);
+        StringBlock { memory, block: block.cast(), size, length: bytes.length }
     }
 
     /// Lets the block be larger or smaller. `None` if there is no memory for it.
@@ -147,9 +178,9 @@ impl Gathered {
         // SAFETY: the block is the allocator's, of this size; when it is moved, its contents come along. If it is not, it
         // stays as it was.
         unsafe {
-            let old = self.start.sub(memory.header);
+            let old = self.start.sub(memory.layout.header);
             let new = (memory.allocate)(memory.data, old.as_ptr().cast(), old_size, size);
-            self.start = NonNull::new(new.cast::<u8>())?.add(memory.header);
+            self.start = NonNull::new(new.cast::<u8>())?.add(memory.layout.header);
         }
         self.capacity = capacity;
         Some(())
@@ -162,9 +193,9 @@ impl StringBlock {
     /// # Safety
     /// As the description says.
     pub unsafe fn into_gathered(self) -> Gathered {
-        let length = self.size - self.memory.header - self.memory.trailer;
+        let length = self.length;
         // SAFETY: the block begins with the header.
-        let start = unsafe { self.block.cast::<u8>().add(self.memory.header) };
+        let start = unsafe { self.block.cast::<u8>().add(self.memory.layout.header) };
         Gathered { memory: self.memory, start, length, capacity: length }
     }
 
@@ -173,15 +204,21 @@ impl StringBlock {
     /// # Safety
     /// The block must still be there.
     pub unsafe fn copy(&self) -> Option<Gathered> {
-        let (start, length) = self.bytes();
         // SAFETY: as the caller vouches.
-        Gathered::copy(&self.memory, unsafe { slice::from_raw_parts(start, length) })
+        Gathered::copy(&self.memory, unsafe { &*self.bytes() })
     }
 
-    /// Where the bytes begin, and how many there are.
-    pub fn bytes(&self) -> (*const u8, usize) {
-        let length = self.size - self.memory.header - self.memory.trailer;
-        (self.block.as_ptr().cast::<u8>().wrapping_add(self.memory.header), length)
+    /// Where the bytes are.
+    pub fn bytes(&self) -> *const [u8] {
+        let start = self.block.as_ptr().cast::<u8>().wrapping_add(self.memory.layout.header);
+        ptr::slice_from_raw_parts(start, self.length)
+    }
+
+    /// Where those are that fill no whole unit, as the last ones may.
+    pub fn end(&self) -> *mut [u8] {
+        let count = self.length % self.memory.layout.unit;
+        let start = self.bytes().cast::<u8>().cast_mut().wrapping_add(self.length - count);
+        ptr::slice_from_raw_parts_mut(start, count)
     }
 }
 
@@ -206,8 +243,8 @@ impl Drop for Gathered {
         let memory = &self.memory;
         // SAFETY: the block is the allocator's, of this size, and nobody uses it any more.
         unsafe {
-            let block = self.start.sub(memory.header).as_ptr().cast();
-            (memory.allocate)(memory.data, block, memory.size_of_string(self.capacity), 0);
+            let block = self.start.sub(memory.layout.header).as_ptr().cast();
+            (memory.allocate)(memory.data, block, memory.layout.size_of_string(self.capacity), 0);
         }
     }
 }

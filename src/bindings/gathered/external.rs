@@ -6,30 +6,74 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::rc::Rc;
 
+use mlua::Lua;
 use mlua::ffi::{self, lua_State};
 
-use crate::memory::gathered::{Gathered, StringBlock, StringMemory};
+use crate::memory::gathered::{Gathered, Layout, StringBlock, StringMemory};
 
 /// More than the header of a string takes, in bytes.
 const HEADER: usize = 256;
 
-/// The memory of a state's strings.
-///
-/// # Safety
-/// The state must be open.
-pub(in crate::bindings) unsafe fn string_memory(state: *mut lua_State) -> Option<Rc<StringMemory>> {
-    let mut data = ptr::null_mut();
-    // SAFETY: as the caller vouches. A state's allocator lives as long as the state, and so does everything that is
-    // gathered for it.
-    unsafe {
-        let allocator = ffi::lua_getallocf(state, &mut data);
-        Some(Rc::new(StringMemory::new(allocator, data, 0, 1)))
-    }
+/// There is nothing in front of the bytes.
+const LAYOUT: Layout = Layout { header: 0, trailer: 1, unit: 1 };
+
+/// The strings of a state.
+pub(in crate::bindings) struct Strings {
+    memory: Rc<StringMemory>,
 }
 
-/// Whether a string of this length can be made from what was gathered.
-pub(in crate::bindings) fn can_be_gathered(_memory: &StringMemory, _length: usize) -> bool {
-    true
+impl Strings {
+    /// Finds out where a state's strings lie.
+    ///
+    /// # Errors
+    /// Lua's for want of memory.
+    pub(in crate::bindings) fn new(lua: &Lua) -> mlua::Result<Option<Self>> {
+        let mut memory = None;
+        // SAFETY: a state's allocator lives as long as the state, and so does everything that is gathered for it.
+        unsafe {
+            lua.exec_raw::<()>((), |state| {
+                let mut data = ptr::null_mut();
+                let allocator = ffi::lua_getallocf(state, &mut data);
+                memory = Some(Rc::new(StringMemory::new(allocator, data, LAYOUT)));
+            })?;
+        }
+        Ok(memory.map(|memory| Strings { memory }))
+    }
+
+    /// Where they lie.
+    pub(in crate::bindings) fn memory(&self) -> &Rc<StringMemory> {
+        &self.memory
+    }
+
+    /// Whether a string of this length can be made from what was gathered.
+    pub(in crate::bindings) fn can_be_gathered(&self, _length: usize) -> bool {
+        true
+    }
+
+    /// Pushes what was gathered as a string. Otherwise pushes an error to be raised, and returns the bytes unless Lua has
+    /// lost them.
+    ///
+    /// # Safety
+    /// There must be room for two values on the stack.
+    pub(in crate::bindings) unsafe fn push(
+        &self,
+        state: *mut lua_State,
+        block: StringBlock,
+    ) -> Result<(), Option<Gathered>> {
+        let (bytes, length) = (block.bytes().cast::<u8>().cast_mut(), block.bytes().len());
+        let mut data = ptr::null_mut();
+        // SAFETY: the block is the state's own allocator's, and given away once: as long as it is ours, it is whole. `making`
+        // outlives the protected call.
+        unsafe {
+            let allocator = ffi::lua_getallocf(state, &mut data);
+            let making = Making { bytes, length, allocator, data, is_ours: Cell::new(true) };
+            ffi::lua_pushcfunction(state, make);
+            ffi::lua_pushlightuserdata(state, ptr::from_ref(&making).cast_mut().cast());
+            let outcome = ffi::lua_pcall(state, 1, 1, 0);
+            let left = making.is_ours.get().then(|| block.into_gathered());
+            if outcome == ffi::LUA_OK { Ok(()) } else { Err(left) }
+        }
+    }
 }
 
 /// The string that is being made.
@@ -40,30 +84,6 @@ struct Making {
     data: *mut c_void,
     /// Whether Lua has not taken the bytes.
     is_ours: Cell<bool>,
-}
-
-/// Pushes what was gathered as a string. Otherwise pushes an error to be raised, and returns the bytes unless Lua has lost
-/// them.
-///
-/// # Safety
-/// There must be room for two values on the stack.
-pub(in crate::bindings) unsafe fn push_gathered(
-    state: *mut lua_State,
-    block: StringBlock,
-) -> Result<(), Option<Gathered>> {
-    let (bytes, length) = block.bytes();
-    let mut data = ptr::null_mut();
-    // SAFETY: the block is the state's own allocator's, and given away once: as long as it is ours, it is whole. `making`
-    // outlives the protected call.
-    unsafe {
-        let allocator = ffi::lua_getallocf(state, &mut data);
-        let making = Making { bytes: bytes.cast_mut(), length, allocator, data, is_ours: Cell::new(true) };
-        ffi::lua_pushcfunction(state, make);
-        ffi::lua_pushlightuserdata(state, ptr::from_ref(&making).cast_mut().cast());
-        let outcome = ffi::lua_pcall(state, 1, 1, 0);
-        let left = making.is_ours.get().then(|| block.into_gathered());
-        if outcome == ffi::LUA_OK { Ok(()) } else { Err(left) }
-    }
 }
 
 /// Called by Lua with a pointer to a [`Making`].

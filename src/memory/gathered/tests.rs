@@ -19,12 +19,10 @@ impl Checked {
         Box::new(Checked { blocks: RefCell::default(), most })
     }
 
-    /// The memory of strings that have so much around their bytes. The allocator must outlive it.
-    pub(crate) fn memory(&self, header: usize, trailer: usize) -> Rc<StringMemory> {
+    /// The memory of strings that lie so in their blocks. The allocator must outlive it.
+    pub(crate) fn memory(&self, layout: Layout) -> Rc<StringMemory> {
         // SAFETY: the function behaves as it must with this data.
-        unsafe {
-            Rc::new(StringMemory::new(allocate, ptr::from_ref(self).cast_mut().cast(), header, trailer))
-        }
+        unsafe { Rc::new(StringMemory::new(allocate, ptr::from_ref(self).cast_mut().cast(), layout)) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -79,21 +77,33 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn layouts_are_found() {
+    for (header, trailer, unit) in [(0, 1, 1), (24, 1, 1), (24, 4, 4), (16, 8, 8)] {
+        let layout = Layout { header, trailer, unit };
+        let sizes = [64, 61].map(|length| (length, layout.size_of_string(length)));
+        assert_eq!(Layout::found(header, sizes), Some(layout));
+    }
+    assert_eq!(Layout::found(24, [(64, 88), (61, 85)]), None);
+    assert_eq!(Layout::found(24, [(64, 89), (61, 89)]), None);
+    assert_eq!(Layout::found(24, [(64, 80), (61, 80)]), None);
+}
+
 proptest! {
     #[test]
     fn gathered_bytes_are_what_was_gathered(
         first in proptest::collection::vec(any::<u8>(), 0..50),
         steps in proptest::collection::vec(step(), 0..40),
         header in 0usize..40,
-        trailer in 1usize..5,
+        (trailer, unit) in prop_oneof![(1usize..5).prop_map(|trailer| (trailer, 1)), Just((4, 4)), Just((8, 8))],
         most in 0usize..1500,
     ) {
         let checked = Checked::new(most);
-        let memory = checked.memory(header, trailer);
+        let layout = Layout { header, trailer, unit };
+        let memory = checked.memory(layout);
         let mut expected = first.clone();
         let mut gathered = Gathered::copy(&memory, &first);
-        prop_assert_eq!(gathered.is_none(), 2 * first.len().max(1) + header + trailer > most && !first.is_empty()
-            || 1 + header + trailer > most);
+        prop_assert_eq!(gathered.is_none(), layout.size_of_string((2 * first.len()).max(1)) > most);
         for step in gathered.is_some().then_some(steps).into_iter().flatten() {
             let bytes = gathered.as_mut().expect("it is there");
             match step {
@@ -106,7 +116,7 @@ proptest! {
                         unsafe { bytes.set_len(expected.len() + count) };
                         expected.extend(std::iter::repeat_n(byte, count));
                     } else {
-                        prop_assert!(expected.len() + count + header + trailer > most);
+                        prop_assert!(layout.size_of_string(expected.len() + count) > most);
                     }
                 }
                 Step::Truncate(length) => {
@@ -121,10 +131,12 @@ proptest! {
                 Step::Block => {
                     prop_assert!(bytes.shrink());
                     let block = gathered.take().expect("it is there").into_block();
-                    prop_assert_eq!(block.size, expected.len() + header + trailer);
-                    let (start, length) = block.bytes();
-                    prop_assert_eq!(start.addr() - block.block.addr().get(), header);
-                    prop_assert_eq!(length, expected.len());
+                    prop_assert_eq!(block.size, layout.size_of_string(expected.len()));
+                    prop_assert!((header + expected.len()..=header + expected.len() + trailer).contains(&block.size));
+                    prop_assert_eq!(block.bytes().addr() - block.block.addr().get(), header);
+                    prop_assert_eq!(block.bytes().len(), expected.len());
+                    // SAFETY: they are among the bytes.
+                    prop_assert_eq!(unsafe { &*block.end() }, &expected[expected.len() / unit * unit..]);
                     // SAFETY: the block has become nothing.
                     gathered = Some(unsafe { block.into_gathered() });
                 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::memory::gathered::Layout;
 use crate::memory::gathered::tests::Checked;
 
 /// What a naive parser makes of the whole input: the answer and what is left.
@@ -29,7 +30,7 @@ fn naive(pattern: Pattern, input: &[u8]) -> Option<(Vec<u8>, &[u8])> {
 /// Feeds `input` in `pieces` to a buffer and asks for `patterns` in turn, as soon as each is there.
 fn drive(input: &[u8], cuts: &[usize], patterns: &[Pattern]) -> (Vec<Vec<u8>>, Vec<u8>) {
     let checked = Checked::new(usize::MAX);
-    let memory = checked.memory(24, 1);
+    let memory = checked.memory(Layout { header: 24, trailer: 1, unit: 1 });
     let mut buffer = ReceiveBuffer::default();
     let mut answers = Vec::new();
     let mut wanted = patterns.iter().copied().peekable();
