@@ -143,26 +143,52 @@ describe("a long answer", function()
     end)
   end)
 
+  -- What `client` receives of a long answer that has come but for the last byte when it begins.
+  local function gathered(server, client, data, length)
+    local answer
+    run.tasks(function()
+      server:send(data, 1, length - 1)
+      socket.sleep(0)
+      server:send(data, length, length)
+    end, function()
+      answer = client:receive(length)
+    end)
+    return answer
+  end
+
   it("of any length is what was sent, and the key of a table", function()
     local one, other = peers.pair(socket)
     local data = ("0123456789abcdef!"):rep(65536)
-    local function received(length)
-      local answer
-      run.tasks(function()
-        one:send(data, 1, length - 1)
-        socket.sleep(0)
-        one:send(data, length, length)
-      end, function()
-        answer = other:receive(length)
-      end)
-      return answer
-    end
     for length = MIB + 1, MIB + 17 do
-      local known = { [received(length)] = length }
+      local known = { [gathered(one, other, data, length)] = length }
       assert.equal(length, known[data:sub(1, length)])
       -- While there is another such string.
-      assert.equal(length, known[received(length)])
+      assert.equal(length, known[gathered(one, other, data, length)])
     end
+  end)
+
+  it("leaves the collector as it is", function()
+    local one, other = peers.pair(socket)
+    local data = ("0123456789abcdef"):rep(70000)
+    local known = setmetatable({}, { __mode = "k" })
+    local function make_garbage(place)
+      for index = 1, 100000 do
+        place[1] = { index }
+      end
+      return next(known) == nil
+    end
+    collectgarbage "stop"
+    gathered(one, other, data, #data)
+    known[{}] = true
+    assert.is_false(make_garbage {})
+    collectgarbage "restart"
+    gathered(one, other, data, #data)
+    known[{}] = true
+    local is_collected
+    for _ = 1, 1000 do
+      is_collected = is_collected or make_garbage {}
+    end
+    assert.is_true(is_collected)
   end)
 
   -- What finalizers do while Lua makes the string of an answer must not get in its way. So the collector begins just
@@ -228,6 +254,36 @@ describe("a long answer", function()
       return sock:receive(size)
     end)
     assert.is_true(made[last % 2] == pieces[last]:rep(8))
+  end)
+
+  it("is what was sent, although finalizers are compiled that know their coroutine", function()
+    local pieces, made = {}, {}
+    for index = 1, 26 do
+      pieces[index] = ("%02d"):format(index):rep(500)
+    end
+    -- LuaJIT keeps where it was when it called C last, and what is a local variable now lies there.
+    local function make()
+      local thread = coroutine.running()
+      local last = 1
+      for index = 1, 300 do
+        last = pieces[index % 26 + 1]:rep(index % 7 + 2)
+        made[index % 10] = last
+      end
+      return thread, last
+    end
+    local function make_often()
+      for _ = 1, 100 do
+        make()
+      end
+    end
+    make_often()
+    coroutine.wrap(make_often)()
+    with_finalizers(MIB + 8, function()
+      make()
+    end, function(sock, size)
+      return sock:receive(size)
+    end)
+    assert.equal(4000, #made[6])
   end)
 
   -- Since Lua 5.4 what a finalizer raises is only a warning; before 5.2 a task cannot wait within `pcall`.

@@ -251,7 +251,7 @@ impl Slice {
                 return;
             }
             let mut buffer = object::take_buffer(state);
-            let pushed = if let Some((strings, block)) = self.take_block(context, &mut buffer) {
+            let pushed = if let Some((strings, block)) = self.take_block(state, context, &mut buffer) {
                 let pushed = strings.push(state, block);
                 pushed.map_err(|lost| lost.map(|answer| buffer.put_back(answer))).is_ok()
             } else {
@@ -274,13 +274,18 @@ impl Slice {
     }
 
     /// Takes these bytes out of the buffer, if they can become a string where they are.
-    fn take_block<'a>(
+    ///
+    /// # Safety
+    /// As [`Values::push`].
+    unsafe fn take_block<'a>(
         self,
+        state: *mut lua_State,
         context: &'a Context,
         buffer: &mut ReceiveBuffer,
     ) -> Option<(&'a Strings, StringBlock)> {
         let strings = context.strings.as_ref()?;
-        if self.prefix.is_some() || !strings.can_be_gathered(self.length) {
+        // SAFETY: as the caller vouches.
+        if self.prefix.is_some() || !unsafe { strings.can_be_gathered(state, self.length) } {
             return None;
         }
         Some((strings, buffer.take_string(self.length)?))

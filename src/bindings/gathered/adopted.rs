@@ -45,14 +45,24 @@ impl Strings {
     }
 
     /// Whether a string of this length can be made from what was gathered.
-    pub(in crate::bindings) fn can_be_gathered(&self, length: usize) -> bool {
-        // Whoever asks for such a block must want this string: the interpreter's own tables, which it may make larger
-        // meanwhile, have other sizes.
+    ///
+    /// # Safety
+    /// The state must be open.
+    pub(in crate::bindings) unsafe fn can_be_gathered(&self, state: *mut lua_State, length: usize) -> bool {
         let size = self.memory.layout().size_of_string(length);
-        if Collector::IS_STOPPED {
-            !size.is_power_of_two()
-        } else {
-            !size.is_multiple_of(align_of::<usize>())
+        // SAFETY: as the caller vouches.
+        unsafe {
+            // What a hook does in the midst of it, nobody knows.
+            if ffi::lua_gethook(state).is_some() {
+                return false;
+            }
+            // Whoever asks for a block of that size must want this string. Where the collector is stopped, nobody else asks
+            // but the table of all strings, whose size is a power of two. Elsewhere it may run, and work with arrays.
+            if Collector::IS_STOPPED {
+                !size.is_power_of_two()
+            } else {
+                !size.is_multiple_of(align_of::<usize>())
+            }
         }
     }
 
@@ -68,23 +78,28 @@ impl Strings {
     ) -> Result<(), Option<Gathered>> {
         let is_ours = Cell::new(true);
         // LuaJIT fills the last unit with zeros before it copies the bytes.
-        // SAFETY: the block is ours now, and there are no more bytes than that in its last unit.
-        let end =
-            unsafe { (*bytes.end()).iter().copied().collect::<ArrayVec<u8, { Layout::LARGEST_UNIT }>>() };
+        // SAFETY: the block is ours now, and there are fewer bytes than that in its last unit.
+        let end: ArrayVec<u8, { Layout::LARGEST_UNIT }> = unsafe { (*bytes.end()).iter().copied().collect() };
+        // SAFETY: it is called when the block is a string's that is being made, and Lua has copied the bytes.
+        let restore_end = || unsafe { (*bytes.end()).copy_from_slice(&end) };
         let new_block = |size, ask: &dyn Fn() -> *mut c_void| {
-            if !is_ours.get() || size != bytes.size {
-                return ask();
+            if is_ours.get() && size == bytes.size {
+                is_ours.set(false);
+                return bytes.block.as_ptr();
             }
-            is_ours.set(false);
-            bytes.block.as_ptr()
+            if !is_ours.get() {
+                // The table of all strings grows, and LuaJIT may look at their ends.
+                restore_end();
+            }
+            ask()
         };
         // SAFETY: as the caller vouches. The block is one of the state's own allocator's, and given away once; while it is
         // ours, nothing has been written to it. If Lua has it and yet fails, there was an error when the string was there:
-        // nothing was collected since.
+        // nothing was collected since, and with its end it is what it was.
         unsafe {
             let is_made = self.maker.make(state, bytes.bytes(), &new_block);
             if !is_ours.get() {
-                (*bytes.end()).copy_from_slice(&end);
+                restore_end();
             }
             let left = match is_ours.get() {
                 // What is left of a string that was made otherwise goes, as that is a copy.
@@ -105,7 +120,7 @@ unsafe fn string_memory(state: *mut lua_State, maker: &Maker) -> Option<Rc<Strin
     // SAFETY: as the caller vouches. A state's allocator lives as long as the state, and so does everything that is
     // gathered for it.
     unsafe {
-        if !Collector::can_be_kept_away(state) {
+        if Collector::IS_STOPPED && !Collector::can_be_stopped(state) {
             return None;
         }
         let (header, longer) = probe(state, maker, PROBES[0])?;
@@ -150,6 +165,7 @@ struct Maker {
     function: c_int,
     /// Of what it makes a string. The function knows where this is.
     making: Rc<Cell<*const Making>>,
+    collector: Rc<Collector>,
 }
 
 /// A string that is being made.
@@ -157,16 +173,18 @@ struct Making {
     bytes: *const [u8],
     /// The call in which it is made.
     frame: Cell<Option<Frame>>,
-    collector: Collector,
+    collector: Rc<Collector>,
+    /// How the collector is to be started again, if it was stopped.
+    restart: Cell<Option<c_int>>,
 }
 
 impl Maker {
     fn new(lua: &Lua) -> mlua::Result<Self> {
         let making = Rc::new(Cell::new(ptr::null()));
         let place = Value::LightUserData(LightUserData(Rc::as_ptr(&making).cast_mut().cast()));
-        // SAFETY: the upvalue is the one that the function documents. Only the maker has the function called.
+        // SAFETY: the upvalue is the one that the function documents.
         let function = reference(lua, unsafe { closure(lua, make, place)? })?;
-        Ok(Maker { function, making })
+        Ok(Maker { function, making, collector: Rc::default() })
     }
 
     /// Pushes a string of these bytes, or an error to be raised. Returns whether it is a string. New blocks that are asked
@@ -176,28 +194,36 @@ impl Maker {
     /// The state must be the maker's, with room for two values on its stack. The bytes must be readable until Lua has made
     /// the string. What `new_block` gives must be as the allocator gives it.
     unsafe fn make(&self, state: *mut lua_State, bytes: *const [u8], new_block: NewBlock<'_>) -> bool {
-        let making = Making { bytes, frame: Cell::new(None), collector: Collector::default() };
-        let new_block = |size, ask: &dyn Fn() -> *mut c_void| {
-            // SAFETY: Lua asks in the midst of a call.
-            let frame = unsafe { frame(state) };
-            if making.frame.get() == Some(frame) { new_block(size, ask) } else { ask() }
+        let making = Making {
+            bytes,
+            frame: Cell::new(None),
+            collector: self.collector.clone(),
+            restart: Cell::new(None),
         };
-        // Where a call is hooked, the hook may make another before this one begins.
-        let outer = self.making.replace(&making);
+        let new_block = |size, ask: &dyn Fn() -> *mut c_void| {
+            // SAFETY: Lua asks in the midst of a call. LuaJIT runs no compiled code from the moment on in which there is a
+            // frame to compare with.
+            let is_for_string = making.frame.get().is_some_and(|own| own == unsafe { frame(state) });
+            if is_for_string { new_block(size, ask) } else { ask() }
+        };
+        self.making.set(&making);
         // SAFETY: as the caller vouches. To push what is in the registry takes no memory, and the call is protected;
         // `making` outlives it.
         let outcome = unsafe {
             ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, self.function.into());
             let outcome = watch(state, &new_block, || ffi::lua_pcall(state, 0, 1, 0));
-            making.collector.let_run(state);
+            if let Some(how) = making.restart.get() {
+                Collector::restart(state, how);
+            }
             outcome
         };
-        self.making.set(outer);
+        self.making.set(ptr::null());
         outcome == ffi::LUA_OK
     }
 }
 
-/// Called by Lua with an upvalue that says where a pointer to a [`Making`] is.
+/// Called by Lua with an upvalue that says where a pointer to a [`Making`] is. Takes it, as a finalizer may make a string
+/// meanwhile, and a program that looks into the registry may call this.
 ///
 /// # Safety
 /// As the description says.
@@ -205,21 +231,24 @@ unsafe extern "C-unwind" fn make(state: *mut lua_State) -> c_int {
     // SAFETY: as the caller vouches. There is room for a few values, as in every C function. The bytes are Lua's to read
     // until it has made the string; in its block they stay where they are.
     unsafe {
-        let place = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1));
-        let making = &*(*place.cast::<Cell<*const Making>>()).get();
-        making.collector.keep_away(state, making.bytes.len());
+        let place = ffi::lua_touserdata(state, ffi::lua_upvalueindex(1)).cast::<Cell<*const Making>>();
+        let Some(making) = (*place).replace(ptr::null()).as_ref() else {
+            return ffi::luaL_error(state, c"there is no string to be made".as_ptr());
+        };
+        if Collector::IS_STOPPED {
+            making.restart.set(making.collector.stop(state, making.bytes.len()));
+        }
         making.frame.set(Some(frame(state)));
         ffi::lua_pushlstring(state, making.bytes.cast(), making.bytes.len());
     }
     1
 }
 
-/// Which call of a function a state is in. A finalizer's is another one than that in whose midst it runs, unless it was
-/// compiled.
+/// Which call of a function a state is in. A finalizer's is another one than that in whose midst it runs.
 type Frame = [u8; size_of::<ffi::lua_Debug>()];
 
 /// # Safety
-/// The state must be in a call.
+/// The state must be in a call, and not in compiled code.
 unsafe fn frame(state: *mut lua_State) -> Frame {
     let mut record = MaybeUninit::<ffi::lua_Debug>::zeroed();
     // SAFETY: Lua notes in the record which call it is, and touches nothing else. As bytes, all of it is initialised.

@@ -46,7 +46,10 @@ impl Strings {
     }
 
     /// Whether a string of this length can be made from what was gathered.
-    pub(in crate::bindings) fn can_be_gathered(&self, _length: usize) -> bool {
+    ///
+    /// # Safety
+    /// None.
+    pub(in crate::bindings) unsafe fn can_be_gathered(&self, _state: *mut lua_State, _length: usize) -> bool {
         true
     }
 
