@@ -265,6 +265,25 @@ pub(super) unsafe fn take_answer(state: *mut lua_State) -> Option<Vec<u8>> {
     object.and_then(|object| object.socket.borrow_mut().buffer.take_found())
 }
 
+/// Copies the answer that was found in the receive buffer of a socket (argument 1), which is as long as `room`, and consumes
+/// it.
+///
+/// # Safety
+/// As `Values::push`, and argument 1 must be a socket object.
+pub(super) unsafe fn copy_answer(state: *mut lua_State, context: &Context, room: &mut [u8]) {
+    // SAFETY: argument 1 is a userdata made by `push`.
+    let object = unsafe { (*ffi::lua_touserdata(state, 1).cast::<Block>()).object.as_ref() };
+    if let Some(object) = object {
+        let mut socket = object.socket.borrow_mut();
+        room.copy_from_slice(&socket.buffer.as_slice()[..room.len()]);
+        socket.buffer.consume_found();
+        if let Some(memory) = socket.buffer.settle() {
+            context.runtime.keep_memory(memory);
+        }
+        context.runtime.pass_on(&socket);
+    }
+}
+
 /// Takes the receive buffer of a socket (argument 1) out of it.
 ///
 /// # Safety

@@ -113,27 +113,30 @@ fn pattern_after(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern
     if call.is_absent(2) {
         return Ok(Some(line));
     }
-    if let Some(number) = call.maybe_number(2) {
-        // Cut to a whole number; NaN and negative ones are no count.
-        if number.is_nan() || number < 0.0 {
-            return Err(invalid());
-        }
-        let wanted = number as usize;
-        return Ok(match wanted.checked_sub(prefix_length) {
-            None => None,
-            Some(0) if prefix_length > 0 => None,
-            // Nothing at all is a question whether there is something.
-            Some(count) => Some(match most {
-                Some(most) if count > 0 && most > count => Pattern::Between { least: count, most },
-                _ => Pattern::Exactly(count),
-            }),
-        });
+    // First, as to find out that they are no numbers takes longer than everything else here.
+    match call.maybe_string(2) {
+        Some([b'*', b'l', ..]) => return Ok(Some(line)),
+        Some([b'*', b'a', ..]) => return Ok(Some(Pattern::All)),
+        _ => {}
     }
-    match call.string(2)? {
-        [b'*', b'l', ..] => Ok(Some(line)),
-        [b'*', b'a', ..] => Ok(Some(Pattern::All)),
-        _ => Err(invalid()),
+    let Some(number) = call.maybe_number(2) else {
+        call.string(2)?;
+        return Err(invalid());
+    };
+    // Cut to a whole number; NaN and negative ones are no count.
+    if number.is_nan() || number < 0.0 {
+        return Err(invalid());
     }
+    let wanted = number as usize;
+    Ok(match wanted.checked_sub(prefix_length) {
+        None => None,
+        Some(0) if prefix_length > 0 => None,
+        // Nothing at all is a question whether there is something.
+        Some(count) => Some(match most {
+            Some(most) if count > 0 && most > count => Pattern::Between { least: count, most },
+            _ => Pattern::Exactly(count),
+        }),
+    })
 }
 
 /// `send(socket, data, i, j, began, sent)`: the index of the last byte, or `nil, error, index`.

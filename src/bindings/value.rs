@@ -81,6 +81,9 @@ pub(crate) struct Slice {
     pub(crate) prefix: Option<c_int>,
 }
 
+/// An answer of so many bytes costs less to copy than its buffer to move.
+const SHORT: usize = 256;
+
 /// The most values that a function returns, apart from [`Value::Arguments`].
 const MOST: usize = 3;
 
@@ -248,6 +251,12 @@ impl Slice {
                 if !pushed {
                     ffi::lua_error(state);
                 }
+                return;
+            }
+            if self.length <= SHORT && self.prefix.is_none() {
+                let mut answer = [0; SHORT];
+                object::copy_answer(state, context, &mut answer[..self.length]);
+                push_bytes(state, &answer[..self.length]);
                 return;
             }
             let mut buffer = object::take_buffer(state);

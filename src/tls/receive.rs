@@ -20,8 +20,19 @@ const BY_WAY_OF_SCRATCH: usize = 16 * 1024;
 const WORTH_A_CALL: usize = 4 * 1024;
 
 impl Socket {
-    /// Tries to receive what `pattern` asks for, by way of `scratch`: [`Socket::receive`] for a socket
-    /// that speaks TLS.
+    /// What has been decrypted already, if that decides: what `pattern` asks for, or that it cannot come.
+    pub fn receive_buffered(&mut self, pattern: Pattern) -> Option<Result<Received, Failure>> {
+        if self.buffer.is_empty() {
+            None
+        } else if let Some(found) = self.buffer.find(pattern) {
+            Some(Ok(Received::InBuffer(found)))
+        } else {
+            pattern.is_exceeded_by(self.buffer.len()).then(|| Err(LINE_TOO_LONG.into()))
+        }
+    }
+
+    /// Tries to receive what `pattern` asks for, by way of `scratch`, when [`Socket::receive_buffered`] has found nothing:
+    /// [`Socket::receive`] for a socket that speaks TLS.
     ///
     /// # Errors
     /// [`Failure`]; what has arrived so far stays, see [`Socket::partial`].
@@ -32,13 +43,6 @@ impl Socket {
         may_block: bool,
         buffers: &mut Buffers,
     ) -> Result<Received, Failure> {
-        if !self.buffer.is_empty() {
-            if let Some(found) = self.buffer.find(pattern) {
-                return Ok(Received::InBuffer(found));
-            } else if pattern.is_exceeded_by(self.buffer.len()) {
-                return Err(LINE_TOO_LONG.into());
-            }
-        }
         self.look_again();
         let (Some(tls), Some(descriptor)) = (&mut self.tls, &self.descriptor) else {
             return Err(CLOSED.into());

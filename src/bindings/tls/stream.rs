@@ -24,15 +24,18 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *socket.borrow_mut();
-    let runtime = &call.context.runtime;
-    let mut scratch = runtime.take_scratch();
-    let mut buffers = call.context.tls.take_buffers();
     let attempt = call.attempt_tls(socket, Direction::Read, began, |socket, may_block| {
-        socket.receive_decrypted(pattern, &mut scratch, may_block, &mut buffers)
-    });
-    call.context.tls.return_buffers(buffers);
-    runtime.return_scratch(scratch);
-    Ok(match attempt? {
+        if let Some(outcome) = socket.receive_buffered(pattern) {
+            return outcome;
+        }
+        let (runtime, tls) = (&call.context.runtime, &call.context.tls);
+        let (mut scratch, mut buffers) = (runtime.take_scratch(), tls.take_buffers());
+        let outcome = socket.receive_decrypted(pattern, &mut scratch, may_block, &mut buffers);
+        tls.return_buffers(buffers);
+        runtime.return_scratch(scratch);
+        outcome
+    })?;
+    Ok(match attempt {
         Attempt::Done(Received::InScratch(length)) => succeeded(Value::Scratch(Slice { length, prefix })),
         Attempt::Done(Received::InBuffer(found)) => succeeded(buffered(socket, &found, prefix)),
         Attempt::Again(again) => {
