@@ -92,7 +92,11 @@ fn pair(version: Option<SslVersion>) -> [Socket; 2] {
 
 fn receive(socket: &mut Socket, pattern: Pattern, buffers: &mut Buffers) -> Result<Vec<u8>, Failure> {
     let mut scratch = vec![0; 64 * 1024];
-    match socket.receive_decrypted(pattern, &mut scratch, false, buffers)? {
+    let outcome = match socket.receive_buffered(pattern) {
+        Some(outcome) => outcome,
+        None => socket.receive_decrypted(pattern, &mut scratch, false, buffers),
+    };
+    match outcome? {
         Received::InScratch(length) => Ok(scratch[..length].to_vec()),
         Received::InBuffer(found) => {
             let answer = socket.buffer.as_slice()[..found.answer].to_vec();
