@@ -164,9 +164,9 @@ impl Gathered {
     pub fn into_block(self) -> StringBlock {
         assert!(self.capacity == self.length, "a block with {} bytes for {}", self.capacity, self.length);
         let bytes = ManuallyDrop::new(self);
+        let header = bytes.memory.layout.header;
         // SAFETY: the original is never dropped. The block begins where its header does.
-        let (memory, block) =
-            unsafe { (ptr::read(&bytes.memory), bytes.start.sub(bytes.memory.layout.header)) };
+        let (memory, block) = unsafe { (ptr::read(&bytes.memory), bytes.start.sub(header)) };
         let size = memory.layout.size_of_string(bytes.capacity);
         StringBlock { memory, block: block.cast(), size, length: bytes.length }
     }
