@@ -98,6 +98,39 @@ describe("a handshake", function()
     assert.is_true(turns > 5, turns)
   end)
 
+  for what, and_then in pairs {
+    ["waits for another task"] = function(receiver)
+      receiver:receive()
+    end,
+    ["waits inside a coroutine"] = function(receiver)
+      local routine = cosock.coroutine.wrap(function()
+        receiver:receive()
+      end)
+      routine()
+    end,
+    ["ends"] = function() end,
+  } do
+    it("is over for the peer, too, when this side " .. what, function()
+      for _, version in ipairs { "tlsv1_2", "tlsv1_3" } do
+        for mine = 1, 2 do
+          local ends = { tls.ends(client { protocol = version }, server()) }
+          ends[3 - mine]:settimeout(10)
+          local sender, receiver = cosock.channel.new()
+          local finished = false
+          run.tasks(function()
+            assert(ends[mine]:dohandshake())
+            and_then(receiver)
+          end, function()
+            assert(ends[3 - mine]:dohandshake())
+            finished = true
+            sender:send(true)
+          end)
+          assert.is_true(finished)
+        end
+      end
+    end)
+  end
+
   it("can begin with bytes that the socket has in its buffer", function()
     local mine, theirs = tls.sockets()
     local one = assert(ssl.wrap(theirs, client()))

@@ -30,6 +30,8 @@ pub(super) fn next(call: &Call<'_>) -> Result<Values, Raise> {
     let context = call.context;
     context.set_loop_thread(call.state());
     for _ in 0..TURNS_IN_A_ROW {
+        #[cfg(feature = "tls")]
+        context.tls.send_put_off();
         let step = context.runtime.next_step().map_err(|error| {
             Raise::Message(format!("waiting for events failed: {}", error::system_error(&error)).into())
         })?;

@@ -10,6 +10,7 @@ use socket2::Socket as Descriptor;
 
 use super::context::Context;
 use super::error::{SYSTEM_ERROR, UNEXPECTED_EOF, failure, forget, reason};
+use super::last_flight::LastFlight;
 use super::protocol::Role;
 use super::session::Place;
 use super::verification::{Errors, Hostname};
@@ -54,6 +55,10 @@ pub struct Connection {
     has_heard: bool,
     /// Whether tickets have arrived that nobody has looked at.
     pub(super) has_tickets: bool,
+    /// What this side has to say at the end of the handshake, while that is put off.
+    pub(super) last_flight: Option<Rc<LastFlight>>,
+    /// Whether what is to be sent begins with that, and may go out together with data.
+    pub(super) waits_for_data: bool,
     /// What the last operation had to wait for.
     pub want: Option<Direction>,
     /// Whether an operation waits for the direction that is not its own.
@@ -94,6 +99,8 @@ impl Connection {
                 has_sent: false,
                 has_heard: false,
                 has_tickets: false,
+                last_flight: None,
+                waits_for_data: false,
                 want: None,
                 waits_across: false,
             }),
@@ -192,6 +199,16 @@ impl Connection {
         can_go_on
     }
 
+    /// Whether the first handshake has still to come to its end.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.state == State::Fresh
+    }
+
+    /// Whether an operation waits for the direction that is not its own.
+    pub(super) fn waits_across(&self) -> bool {
+        self.waits_across
+    }
+
     /// Whether OpenSSL is in the midst of a handshake, the first one or a later one.
     pub(super) fn is_in_handshake(&self) -> bool {
         !self.ssl().is_init_finished()
@@ -203,6 +220,7 @@ impl Connection {
 
     /// Runs an operation in the shared buffers.
     pub(super) fn with_buffers<R>(&mut self, buffers: &mut Buffers, f: impl FnOnce(&mut Self) -> R) -> R {
+        self.take_back_last_flight();
         self.wire().lend(buffers);
         let result = f(self);
         self.wire().give_back(buffers);
@@ -299,6 +317,7 @@ impl Connection {
 
     /// Sends what has been encrypted. Returns whether that is all.
     pub(super) fn push(&mut self, descriptor: &Descriptor) -> std::io::Result<bool> {
+        self.waits_for_data = false;
         self.wire().push(descriptor)
     }
 

@@ -14,7 +14,8 @@ use crate::scheduler::Direction;
 
 impl Socket {
     /// Goes on with the handshake as far as possible without waiting. `may_block` as in
-    /// [`Socket::receive`].
+    /// [`Socket::receive`]; then the caller is also to ask for what may be put off at the end, see
+    /// [`Socket::put_off_last_flight`].
     ///
     /// # Errors
     /// [`Failure`]. A handshake that has failed fails again for the same reason.
@@ -47,7 +48,11 @@ fn go_on(
     may_block: bool,
 ) -> Result<(), Failure> {
     for _ in 0..CALLS_IN_A_ROW {
+        let may_put_off = may_block && tls.is_fresh() && !tls.waits_across();
         let advanced = tls.shake_hands();
+        if may_put_off && matches!(advanced, Ok(true)) {
+            return Ok(());
+        }
         // Whatever came of it, the peer has to know: what it is to answer, or why it has failed.
         let is_peers_turn = tls.outgoing() > 0;
         let pushed = tls.push(descriptor);

@@ -16,6 +16,7 @@ mod ffi;
 mod handshake;
 pub mod info;
 pub mod key_log;
+pub mod last_flight;
 mod local;
 pub mod option;
 pub mod protocol;

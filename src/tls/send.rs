@@ -1,5 +1,7 @@
 //! Sending through a socket that speaks TLS.
 
+use std::mem;
+
 use socket2::Socket as Descriptor;
 
 use super::connection::Connection;
@@ -51,7 +53,9 @@ fn send(
 ) -> Result<(), Failure> {
     let mut taken = *sent;
     for _ in 0..CALLS_IN_A_ROW {
-        match tls.push(descriptor) {
+        let comes_with_data = mem::take(&mut tls.waits_for_data) && *sent < data.len();
+        let pushed = if comes_with_data { Ok(true) } else { tls.push(descriptor) };
+        match pushed {
             Ok(true) => taken = *sent,
             Ok(false) => return Err(Failure::Blocked(Direction::Write)),
             Err(error) => {

@@ -60,8 +60,8 @@ fn context(role: Role, version: Option<SslVersion>) -> Rc<Context> {
 }
 
 /// Two ends of a connection before the handshake.
-fn ends(version: Option<SslVersion>) -> [Socket; 2] {
-    let (one, other) = socket2::Socket::pair(Domain::UNIX, Type::STREAM, None).expect("a pair of sockets");
+fn ends(kind: Type, version: Option<SslVersion>) -> [Socket; 2] {
+    let (one, other) = socket2::Socket::pair(Domain::UNIX, kind, None).expect("a pair of sockets");
     let mut roles = [Role::Client, Role::Server].into_iter();
     [one, other].map(|descriptor| {
         descriptor.set_nonblocking(true).expect("a socket can be made non-blocking");
@@ -75,19 +75,28 @@ fn ends(version: Option<SslVersion>) -> [Socket; 2] {
 
 /// The same after it.
 fn pair(version: Option<SslVersion>) -> [Socket; 2] {
-    let mut ends = ends(version);
+    after_handshake(ends(Type::STREAM, version), [false; 2])
+}
+
+/// The same after it. An end that `may_block` has not sent the last of its handshake.
+fn after_handshake(mut ends: [Socket; 2], may_block: [bool; 2]) -> [Socket; 2] {
     let mut buffers = Buffers::default();
-    let mut done = [false; 2];
-    while done != [true; 2] {
-        for (socket, done) in ends.iter_mut().zip(&mut done) {
-            match socket.shake_hands(false, &mut buffers) {
-                Ok(()) => *done = true,
-                Err(Failure::Blocked(_) | Failure::Busy) => {}
+    while !ends.iter().all(is_established) {
+        for (socket, may_block) in
+            ends.iter_mut().zip(may_block).filter(|(socket, _)| !is_established(socket))
+        {
+            socket.woken = true;
+            match socket.shake_hands(may_block, &mut buffers) {
+                Ok(()) | Err(Failure::Blocked(_) | Failure::Busy) => {}
                 Err(failure) => panic!("the handshake failed: {failure:?}"),
             }
         }
     }
     ends
+}
+
+fn is_established(socket: &Socket) -> bool {
+    socket.tls.as_ref().is_some_and(|tls| tls.is_established())
 }
 
 fn receive(socket: &mut Socket, pattern: Pattern, buffers: &mut Buffers) -> Result<Vec<u8>, Failure> {
@@ -121,9 +130,86 @@ fn lines_go_both_ways() {
     }
 }
 
+/// How much has arrived at a socket's descriptor by one call of the system's, without taking it.
+fn arrived(socket: &Socket) -> usize {
+    let mut room = [std::mem::MaybeUninit::uninit(); 16 * 1024];
+    socket.descriptor.as_ref().and_then(|descriptor| descriptor.peek(&mut room).ok()).unwrap_or(0)
+}
+
+/// A client, and its server at the end of a handshake that has left something to be sent. What one call sends is not joined
+/// to what others send.
+fn server_at_the_end() -> [Socket; 2] {
+    let ends = after_handshake(ends(Type::DGRAM, Some(SslVersion::TLS1_3)), [false, true]);
+    assert_eq!(arrived(&ends[0]), 0);
+    ends
+}
+
+#[test]
+fn the_last_flight_of_a_handshake_goes_out_with_the_first_data() {
+    let mut buffers = Buffers::default();
+    // All ways to send it, and how much that is.
+    let mut lengths = Vec::new();
+
+    let [mut client, mut server] = server_at_the_end();
+    let flight = server.put_off_last_flight().and_then(|flight| flight.upgrade()).expect("there are tickets");
+    server.send_encrypted(b"hello", &mut 0, &mut buffers).expect("there is room");
+    let with_data = arrived(&client);
+    flight.send();
+    assert_eq!(arrived(&client), with_data, "it was taken back");
+    assert_eq!(receive(&mut client, Pattern::Exactly(5), &mut buffers).expect("data"), b"hello");
+
+    let [mut client, mut server] = server_at_the_end();
+    let flight = server.put_off_last_flight().and_then(|flight| flight.upgrade()).expect("there are tickets");
+    flight.send();
+    lengths.push(arrived(&client));
+    flight.send();
+    server.send_encrypted(b"hello", &mut 0, &mut buffers).expect("there is room");
+    assert_eq!(receive(&mut client, Pattern::Exactly(5), &mut buffers).expect("data"), b"hello");
+
+    let [client, mut server] = server_at_the_end();
+    let _flight = server.put_off_last_flight();
+    server.send_encrypted(b"", &mut 0, &mut buffers).expect("there is room");
+    lengths.push(arrived(&client));
+
+    let [client, mut server] = server_at_the_end();
+    let _flight = server.put_off_last_flight();
+    assert!(receive(&mut server, Pattern::Line, &mut buffers).is_err());
+    lengths.push(arrived(&client));
+
+    let [client, mut server] = server_at_the_end();
+    let _flight = server.put_off_last_flight();
+    server.shake_hands(true, &mut buffers).expect("it is over");
+    lengths.push(arrived(&client));
+
+    // Whoever does not ask for it does not lose it.
+    let [client, mut server] = server_at_the_end();
+    assert!(receive(&mut server, Pattern::Line, &mut buffers).is_err());
+    lengths.push(arrived(&client));
+
+    assert!(lengths[0] > 0 && lengths[0] < with_data);
+    assert!(lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
+}
+
+#[test]
+fn the_last_flight_goes_out_before_the_end() {
+    let mut buffers = Buffers::default();
+    for given_up in [false, true] {
+        let [mut client, mut server] = server_at_the_end();
+        let flight = server.put_off_last_flight().expect("there are tickets");
+        if given_up {
+            server.tls.take().expect("it speaks TLS").end(server.descriptor.as_ref());
+            assert!(flight.upgrade().is_none());
+        } else {
+            server.say_end(&mut buffers).expect("there is room");
+        }
+        let outcome = receive(&mut client, Pattern::Line, &mut buffers);
+        assert!(outcome.is_err_and(|failure| matches!(failure, Failure::Error(text) if text == CLOSED)));
+    }
+}
+
 #[test]
 fn nothing_can_be_exchanged_before_the_handshake() {
-    let [mut client, _server] = ends(None);
+    let [mut client, _server] = ends(Type::STREAM, None);
     let mut buffers = Buffers::default();
     let is_closed = |failure: Failure| matches!(failure, Failure::Error(text) if text == CLOSED);
     let outcome = client.send_encrypted(b"x", &mut 0, &mut buffers);

@@ -117,6 +117,18 @@ impl Wire {
         self.outgoing.len() - self.sent
     }
 
+    /// Takes out what is to be sent. To be called between operations.
+    pub fn take_outgoing(&mut self) -> Vec<u8> {
+        debug_assert!(self.sent == 0, "an operation is under way");
+        mem::take(&mut self.outgoing)
+    }
+
+    /// Puts it back, before an operation.
+    pub fn put_back_outgoing(&mut self, bytes: Vec<u8>) {
+        debug_assert!(self.outgoing.is_empty(), "what is to be sent would come out of order");
+        self.outgoing = bytes;
+    }
+
     /// Lets what OpenSSL writes from now on go to the descriptor at once, or no longer. What the system
     /// does not take, for whatever reason, is to be sent later.
     pub fn send_at_once(&mut self, descriptor: Option<&Descriptor>) {

@@ -114,7 +114,10 @@ fn shake_hands(call: &Call<'_>) -> Result<Values, Raise> {
     });
     call.context.tls.return_buffers(buffers);
     Ok(match attempt? {
-        Attempt::Done(()) => one(true),
+        Attempt::Done(()) => {
+            call.context.tls.put_off.borrow_mut().extend(socket.put_off_last_flight());
+            one(true)
+        }
         Attempt::Again(again) => again.values(),
         Attempt::Failed(error) => one(false).and(error),
     })

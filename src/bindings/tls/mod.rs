@@ -12,13 +12,14 @@ mod program;
 mod stream;
 
 use std::cell::{OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use mlua::{AnyUserData, Lua, Result, Table};
 
 use super::call::Function;
 use crate::tls::curve;
 use crate::tls::key_log::KeyLog;
+use crate::tls::last_flight::LastFlight;
 use crate::tls::option::OPTIONS;
 use crate::tls::protocol::VERSIONS;
 use crate::tls::wire::Buffers;
@@ -46,6 +47,8 @@ pub(super) struct State {
     buffers: RefCell<Buffers>,
     /// What decides in the midst of handshakes.
     program: Rc<Program>,
+    /// What is to be sent when the task that runs stops to run.
+    put_off: RefCell<Vec<Weak<LastFlight>>>,
     /// Where keys are written, once there was a context.
     key_log: OnceCell<Option<Rc<KeyLog>>>,
 }
@@ -58,6 +61,14 @@ impl State {
 
     fn return_buffers(&self, buffers: Buffers) {
         self.buffers.replace(buffers);
+    }
+
+    /// To be called whenever no task runs: sends what was put off until then.
+    pub(super) fn send_put_off(&self) {
+        let mut put_off = self.put_off.borrow_mut();
+        if !put_off.is_empty() {
+            put_off.drain(..).filter_map(|flight| flight.upgrade()).for_each(|flight| flight.send());
+        }
     }
 
     /// Where keys are written, if the environment asks for it.
@@ -81,6 +92,7 @@ pub(super) fn prepare(lua: &Lua) -> Result<(State, Prepared)> {
         metatables,
         buffers: RefCell::default(),
         program: Rc::new(Program::new(lua, &decisions, metatables)?),
+        put_off: RefCell::default(),
         key_log: OnceCell::new(),
     };
     Ok((state, Prepared { handles, decisions }))
