@@ -11,6 +11,7 @@ mod events;
 mod patience;
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,9 +120,13 @@ impl Reactor {
         let Some(registration) = self.registration(source) else {
             return;
         };
-        match direction {
-            Direction::Read => registration.readable = false,
-            Direction::Write => registration.writable = false,
+        let reported = match direction {
+            Direction::Read => &mut registration.readable,
+            Direction::Write => &mut registration.writable,
+        };
+        if !mem::take(reported) {
+            // A hangup is reported for both directions, whichever was asked for.
+            return;
         }
         let registration = *registration;
         if !registration.readable && !registration.writable {
