@@ -191,6 +191,11 @@ impl Runtime {
         self.current.set(None);
     }
 
+    /// Whether the running task may do one operation more before others run.
+    pub fn may_go_on(&self) -> bool {
+        self.budget.get() > 0
+    }
+
     /// Counts one operation of the running task. Returns whether it has to let others run first;
     /// then it is ready again, behind them.
     pub fn spend(&self, task: TaskId) -> bool {

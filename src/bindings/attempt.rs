@@ -93,6 +93,7 @@ impl Call<'_> {
     pub(crate) fn began(&self) -> Option<f64> {
         match self.earlier {
             Some(earlier) => earlier.map(|again| again.began),
+            None if self.count < BEGAN => None,
             None => self.maybe_number(BEGAN),
         }
     }
@@ -101,6 +102,7 @@ impl Call<'_> {
     pub(crate) fn progress(&self) -> usize {
         match self.earlier {
             Some(earlier) => earlier.map_or(0, |again| again.progress),
+            None if self.count < PROGRESS => 0,
             None => self.maybe_number(PROGRESS).map_or(0, |progress| progress as usize),
         }
     }

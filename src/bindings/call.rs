@@ -80,6 +80,8 @@ pub(crate) struct Call<'a> {
     state: *mut lua_State,
     pub(crate) context: &'a Context,
     pub(super) function: &'static Function,
+    /// How many arguments there are: to ask for one that is missing takes as long as for another.
+    pub(super) count: c_int,
     /// What the attempt before this one said, if there was one; `None` if the arguments tell.
     pub(super) earlier: Option<Option<Again>>,
 }
@@ -141,10 +143,12 @@ pub(super) unsafe fn run(state: *mut lua_State, earlier: Earlier) -> Ran {
         unsafe { ffi::lua_pushstring(state, c"cosock is closed".as_ptr()) };
         return Ran::Raised;
     };
+    // SAFETY: there are only the arguments on the stack yet.
+    let count = unsafe { ffi::lua_gettop(state) };
     for &index in function.strings {
         // SAFETY: any index is acceptable; a number becomes a string in its place.
         unsafe {
-            if ffi::lua_type(state, index) == ffi::LUA_TNUMBER {
+            if index <= count && ffi::lua_type(state, index) == ffi::LUA_TNUMBER {
                 ffi::lua_tolstring(state, index, std::ptr::null_mut());
             }
         }
@@ -154,7 +158,7 @@ pub(super) unsafe fn run(state: *mut lua_State, earlier: Earlier) -> Ran {
         Earlier::Known(again) => Some(again),
         Earlier::Kept => Some(context.take_again()),
     };
-    let call = Call { state, context, function, earlier };
+    let call = Call { state, context, function, count, earlier };
     // The results are written and read where they are: moving them costs as much as the rest.
     let mut outcome = MaybeUninit::<Result<Values, Raise>>::uninit();
     let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -215,12 +219,12 @@ impl Call<'_> {
 
     /// Whether an argument is nil or missing.
     pub(crate) fn is_absent(&self, index: c_int) -> bool {
-        self.kind(index) <= ffi::LUA_TNIL
+        index > self.count || self.kind(index) <= ffi::LUA_TNIL
     }
 
     /// Whether an argument is a number, and no string that reads as one.
     pub(crate) fn is_number(&self, index: c_int) -> bool {
-        self.kind(index) == ffi::LUA_TNUMBER
+        index <= self.count && self.kind(index) == ffi::LUA_TNUMBER
     }
 
     /// An argument's truth.
@@ -231,8 +235,7 @@ impl Call<'_> {
 
     /// How many arguments there are.
     pub(crate) fn argument_count(&self) -> c_int {
-        // SAFETY: nothing but the arguments is on the stack while a body runs.
-        unsafe { ffi::lua_gettop(self.state) }
+        self.count
     }
 
     /// An argument that is a number, or a string that reads as one.

@@ -4,6 +4,7 @@ use std::ffi::c_int;
 
 use super::attempt::Attempt;
 use super::call::{Call, Function};
+use super::context::Place;
 use super::object::Accepted;
 use super::value::{Raise, Slice, Value, Values, failed, one};
 use crate::net::buffer::{Found, Pattern};
@@ -34,6 +35,9 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *place.borrow_mut();
+    if let Some(values) = at_once(call, socket, pattern, prefix, began) {
+        return Ok(values);
+    }
     let attempt = call.context.runtime.with_scratch(|scratch| {
         call.attempt(socket, Direction::Read, began, |socket, may_block| {
             let outcome = socket.receive(pattern, scratch, may_block);
@@ -69,6 +73,34 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     })
 }
 
+/// What `pattern` asks for, if that has been received already and nobody else is to go first. A [`Call::attempt`] comes to
+/// the same, but what it has to tell is moved several times, which takes longer than the rest.
+#[inline(always)]
+pub(super) fn at_once(
+    call: &Call<'_>,
+    socket: &mut Socket,
+    pattern: Pattern,
+    prefix: Option<c_int>,
+    began: Option<f64>,
+) -> Option<Values> {
+    if socket.buffer.is_empty() || began.is_some() {
+        return None;
+    }
+    let runtime = &call.context.runtime;
+    let place = call.place();
+    if let Place::Task(task) = place
+        && !(runtime.may_go_on() && runtime.may_proceed(task, socket, Direction::Read))
+    {
+        return None;
+    }
+    let found = socket.buffer.find(pattern)?;
+    if let Place::Task(task) = place {
+        runtime.spend(task);
+    }
+    call.end_turn(place, socket);
+    Some(succeeded(buffered(socket, &found, prefix)))
+}
+
 /// Sees to it that a long answer is gathered where Lua will keep it. To be called when there will be another attempt.
 pub(super) fn gather(call: &Call<'_>, socket: &mut Socket, pattern: Pattern, prefix: Option<c_int>) {
     if prefix.is_none()
@@ -92,6 +124,7 @@ pub(super) fn buffered(socket: &mut Socket, found: &Found, prefix: Option<i32>) 
 
 /// The pattern in argument 2, and the argument that is put in front of what is received; `None` if that
 /// is all that is wanted.
+#[inline(always)]
 pub(super) fn pattern(call: &Call<'_>) -> Result<Option<(Pattern, Option<c_int>)>, Raise> {
     if call.argument_count() == 1 {
         return Ok(Some((Pattern::Line, None)));
@@ -103,6 +136,7 @@ pub(super) fn pattern(call: &Call<'_>) -> Result<Option<(Pattern, Option<c_int>)
 
 /// The pattern in argument 2, with its limit in argument 4, if so many bytes are there already; `None`
 /// if no more are wanted.
+#[inline(always)]
 fn pattern_after(call: &Call<'_>, prefix_length: usize) -> Result<Option<Pattern>, Raise> {
     let invalid = || call.argument_error(2, "invalid receive pattern");
     // How much may come at most, as the prefix counts. LuaSocket ignores that argument: only what can be

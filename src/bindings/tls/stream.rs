@@ -3,7 +3,7 @@
 use crate::bindings::attempt::Attempt;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::object::TLS;
-use crate::bindings::stream::{buffered, byte_range, gather, pattern, succeeded};
+use crate::bindings::stream::{at_once, buffered, byte_range, gather, pattern, succeeded};
 use crate::bindings::value::{Raise, Slice, Value, Values, failed, one};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
@@ -24,6 +24,9 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     let began = call.began();
 
     let socket = &mut *socket.borrow_mut();
+    if let Some(values) = at_once(call, socket, pattern, prefix, began) {
+        return Ok(values);
+    }
     let attempt = call.attempt_tls(socket, Direction::Read, began, |socket, may_block| {
         if let Some(outcome) = socket.receive_buffered(pattern) {
             return outcome;

@@ -24,7 +24,13 @@ function M.receive(try)
     return try
   end
   return function(self, pattern, prefix, most)
-    local data, err, partial, blocked = try(self, pattern, prefix, most)
+    local data, err, partial, blocked
+    if prefix == nil and most == nil then
+      -- Native functions take their time to look at an argument, though it be nil.
+      data, err, partial, blocked = try(self, pattern)
+    else
+      data, err, partial, blocked = try(self, pattern, prefix, most)
+    end
     while data == nil and err == nil do
       if not blocked then
         yield(PARK)
@@ -43,7 +49,12 @@ function M.send(try)
     return try
   end
   return function(self, data, i, j)
-    local last, err, began, blocked, sent = try(self, data, i, j)
+    local last, err, began, blocked, sent
+    if i == nil and j == nil then
+      last, err, began, blocked, sent = try(self, data)
+    else
+      last, err, began, blocked, sent = try(self, data, i, j)
+    end
     while last == nil and err == nil do
       if not blocked then
         yield(PARK)

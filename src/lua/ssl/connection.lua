@@ -4,12 +4,12 @@ local require, native = ...
 
 local class = require "cosock.socket.class"
 local decisions = require "cosock.ssl.decisions"
+local make = require "cosock.socket.method"
 local waiting = require "cosock.waiting"
 
-local yield = coroutine.yield
 local tls = native.tls
-local try_handshake, try_receive, try_send, try_close = tls.dohandshake, tls.receive, tls.send, tls.close
-local attempt, PARK = waiting.attempt, waiting.PARK
+local try_handshake, try_close = tls.dohandshake, tls.close
+local attempt = waiting.attempt
 
 --- The methods of connections. (LuaSec has no others of TCP's: ask for names and set options before
 --- wrapping the socket.)
@@ -96,16 +96,7 @@ end
 ---@return string? data
 ---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
 ---@return string? partial  what has arrived, which will not come again
-function M:receive(pattern, prefix, most)
-  local data, err, partial, blocked = try_receive(self, pattern, prefix, most)
-  while data == nil and err == nil do
-    if not blocked then
-      yield(PARK)
-    end
-    data, err, partial, blocked = try_receive(self, pattern, prefix, most, partial)
-  end
-  return data, err, partial
-end
+M.receive = make.receive(tls.receive)
 
 --- Sends bytes `i` to `j` of a string, counted as `string.sub` does. Returns when all are out.
 ---@param data string|number
@@ -114,21 +105,7 @@ end
 ---@return integer? last  the index of the last byte sent
 ---@return string? error  "wantread" or "wantwrite" if the time is up, "closed", or the reason in words
 ---@return integer? sent  if it failed, the index of the last byte sent
-function M:send(data, i, j)
-  local last, err, began, blocked, sent = try_send(self, data, i, j)
-  while last == nil and err == nil do
-    if not blocked then
-      yield(PARK)
-    end
-    last, err, began, blocked, sent = try_send(self, data, i, j, began, sent)
-  end
-  return last, err, began
-end
-
-if native.waits then
-  -- The native functions wait by themselves.
-  M.receive, M.send = try_receive, try_send
-end
+M.send = make.send(tls.send)
 
 --- Closes the connection. Says so to the peer first, which may have to wait until the peer has made
 --- room for it: as long as the timeout allows, and for ten seconds at most. A client of TLS 1.3 that has received no
