@@ -25,6 +25,7 @@ mod pause;
 mod resolve;
 mod select;
 mod serial;
+mod slice;
 mod stream;
 mod string;
 mod task;

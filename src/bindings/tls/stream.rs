@@ -3,8 +3,9 @@
 use crate::bindings::attempt::Attempt;
 use crate::bindings::call::{Call, Function};
 use crate::bindings::object::TLS;
+use crate::bindings::slice::Slice;
 use crate::bindings::stream::{at_once, buffered, byte_range, gather, pattern, succeeded};
-use crate::bindings::value::{Raise, Slice, Value, Values, failed, one};
+use crate::bindings::value::{Raise, Value, Values, failed, one};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
