@@ -183,6 +183,11 @@ impl Connection {
         self.stream.get_ref().incoming()
     }
 
+    /// About how much there is to be decrypted.
+    pub(super) fn expected(&self) -> usize {
+        self.stream.get_ref().expected()
+    }
+
     /// Notes what an operation in `direction` that ended so has to wait for.
     pub(super) fn note<T>(&mut self, direction: Direction, outcome: &Result<T, Failure>) {
         self.want = match outcome {
@@ -267,6 +272,19 @@ impl Connection {
         }
         self.has_heard |= count > 0;
         if count > 0 { Ok(count) } else { self.tell_end().map_or(Ok(0), Err) }
+    }
+
+    /// The same, and receives more for it where OpenSSL wants it, as long as there is much.
+    pub(super) fn receive(
+        &mut self,
+        room: &mut [MaybeUninit<u8>],
+        descriptor: &Descriptor,
+        drained: &mut bool,
+    ) -> Result<usize, Text> {
+        self.wire().receive_at_once(descriptor, *drained);
+        let count = self.decrypt(room);
+        *drained = self.wire().stop_receiving();
+        count
     }
 
     /// Why nothing more can be received, if that is so.

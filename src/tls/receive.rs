@@ -114,14 +114,13 @@ impl Receiving<'_> {
                     // What is no more than a record or two is mostly what was asked for, and needs no memory of
                     // its own; unless it is to stay.
                     None => {
-                        *filled + self.tls.undecrypted() <= BY_WAY_OF_SCRATCH
-                            && pattern != Pattern::Exactly(0)
+                        *filled + self.tls.expected() <= BY_WAY_OF_SCRATCH && pattern != Pattern::Exactly(0)
                     }
                 };
             if in_scratch {
                 let end = most.unwrap_or(scratch.len());
                 let room = uninitialised(&mut scratch[*filled..end]);
-                let count = self.tls.decrypt(room).map_err(Failure::Error)?;
+                let count = self.tls.receive(room, self.descriptor, self.drained).map_err(Failure::Error)?;
                 if count > 0 {
                     let seen = *filled;
                     *filled += count;
@@ -140,7 +139,7 @@ impl Receiving<'_> {
                 let there = self.buffer.len();
                 let room = match most {
                     Some(most) => (most - there).min(ROOM.end),
-                    None => there.max(self.tls.undecrypted()).clamp(ROOM.start, ROOM.end),
+                    None => there.max(self.tls.expected()).clamp(ROOM.start, ROOM.end),
                 };
                 if self.decrypt_into_buffer(room)? > 0 {
                     if let Some(found) = self.buffer.find(pattern) {
@@ -163,7 +162,9 @@ impl Receiving<'_> {
         if !self.tls.may_decrypt() {
             return self.tls.decrypt(&mut []).map_err(Failure::Error);
         }
-        let count = self.buffer.extend_with(room, |spare| self.tls.decrypt(spare).map_err(Failure::Error));
+        let count = self.buffer.extend_with(room, |spare| {
+            self.tls.receive(spare, self.descriptor, self.drained).map_err(Failure::Error)
+        });
         if self.buffer.is_empty() {
             self.buffer.clear();
         }

@@ -3,10 +3,11 @@
 //!
 //! OpenSSL reads and writes here, so the system calls are ours: one receives as many records as have
 //! arrived, and one sends as many as were made, where OpenSSL by itself would do two and one for each
-//! record. All connections of a Lua state work in the same two large buffers; between operations a
+//! record. Long records are not worth being copied from here: what comes behind their header is received
+//! where OpenSSL decrypts it, and one system call is enough for each. All connections of a Lua state work in the same two large buffers; between operations a
 //! connection keeps only what is left over.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSliceMut, Read, Write};
 use std::mem;
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -17,6 +18,12 @@ use crate::net::stream::SEND_FLAGS;
 
 /// How much is received at a time, in bytes.
 const ROOM: usize = 64 * 1024;
+
+/// The length of a record's header, in bytes (RFC 8446, section 5.1).
+const HEADER: usize = 5;
+/// So much of a record, in bytes, is worth to be received where OpenSSL decrypts it. Less is copied from what was received with
+/// other records.
+const MUCH: usize = 8 * 1024;
 
 /// A buffer is kept by the connection that has left this part of it over, and else its contents are moved.
 const WORTH_KEEPING: usize = 4;
@@ -57,6 +64,17 @@ pub struct Wire {
     sent: usize,
     /// Where what OpenSSL writes goes at once, if nothing is to be sent before it.
     at_once: Option<RawFd>,
+    /// Where what OpenSSL reads may come from at once, if nothing has been received before it.
+    source: Option<RawFd>,
+    /// Whether that has given all it had.
+    drained: bool,
+    /// Why it will give nothing more, to be told by [`Wire::pull`].
+    failed: Option<io::Error>,
+    /// Whether the last record was a long one. Then the next is taken to be one as well, and no more is received than what
+    /// leads to it.
+    expects_much: bool,
+    /// How much OpenSSL has asked for and not got, or will ask for next.
+    awaited: usize,
 }
 
 impl Wire {
@@ -112,6 +130,11 @@ impl Wire {
         }
     }
 
+    /// About how much there is to be decrypted, as far as that is known.
+    pub fn expected(&self) -> usize {
+        if self.expects_much { ROOM } else { self.incoming() }
+    }
+
     /// How much is to be sent.
     pub fn outgoing(&self) -> usize {
         self.outgoing.len() - self.sent
@@ -135,6 +158,47 @@ impl Wire {
         self.at_once = descriptor.map(AsRawFd::as_raw_fd);
     }
 
+    /// Lets what OpenSSL reads from now on come from the descriptor at once, if it is much. `drained` says whether that has
+    /// given all it had.
+    pub fn receive_at_once(&mut self, descriptor: &Descriptor, drained: bool) {
+        self.source = Some(descriptor.as_raw_fd());
+        self.drained = drained;
+    }
+
+    /// Ends that. Returns whether the descriptor has given all it had since.
+    pub fn stop_receiving(&mut self) -> bool {
+        self.source = None;
+        self.drained
+    }
+
+    /// Receives into `room`, and the header of the next record behind it. Nothing has been received before. Returns how much
+    /// of `room` has been filled.
+    fn receive_into(&mut self, room: &mut [u8]) -> usize {
+        let Some(source) = self.source.filter(|_| !self.drained && room.len() >= MUCH) else {
+            return 0;
+        };
+        // SAFETY: whoever has set it keeps it open until it is taken back.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(source) };
+        let length = room.len();
+        let rooms = &mut [IoSliceMut::new(room), IoSliceMut::new(&mut self.incoming[..HEADER])];
+        match (&*SockRef::from(&descriptor)).read_vectored(rooms) {
+            // The end, and errors, are for `pull` to tell.
+            Ok(0) => self.source = None,
+            Ok(count) => {
+                self.drained = count < length + HEADER;
+                self.filled = count.saturating_sub(length);
+                return count.min(length);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.source = None;
+                self.failed = Some(error);
+            }
+        }
+        0
+    }
+
     /// Receives what has arrived, in one system call. To be called when OpenSSL has taken all that was
     /// received before.
     ///
@@ -145,10 +209,19 @@ impl Wire {
         let mut reader: &Descriptor = descriptor;
         self.taken = 0;
         self.filled = 0;
-        self.filled = reader.read(&mut self.incoming)?;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let room = match self.awaited {
+            _ if !self.expects_much => self.incoming.len(),
+            // The end of a record, and the header of the next.
+            rest if rest > HEADER && rest < MUCH => rest + HEADER,
+            _ => HEADER,
+        };
+        self.filled = reader.read(&mut self.incoming[..room])?;
         Ok(match self.filled {
             0 => Pulled::End,
-            count => Pulled::Some { all: count < self.incoming.len() },
+            count => Pulled::Some { all: count < room },
         })
     }
 
@@ -181,13 +254,19 @@ impl Wire {
 impl Read for Wire {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let received = &self.incoming[self.taken..self.filled];
-        if received.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let count = received.len().min(room.len());
+        let mut count = received.len().min(room.len());
         room[..count].copy_from_slice(&received[..count]);
         self.taken += count;
-        Ok(count)
+        if let [_, _, _, high, low] = room
+            && count == HEADER
+        {
+            self.expects_much = usize::from(u16::from_be_bytes([*high, *low])) >= MUCH;
+        } else if self.taken == self.filled {
+            (self.taken, self.filled) = (0, 0);
+            count += self.receive_into(&mut room[count..]);
+        }
+        self.awaited = if count < room.len() { room.len() - count } else { HEADER };
+        if count > 0 { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 }
 
@@ -210,184 +289,4 @@ impl Write for Wire {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn pair() -> (Descriptor, Descriptor) {
-        let (one, other) =
-            Descriptor::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).expect("a pair of sockets");
-        one.set_nonblocking(true).expect("a socket can be made non-blocking");
-        other.set_nonblocking(true).expect("a socket can be made non-blocking");
-        (one, other)
-    }
-
-    fn is_blocked<T>(outcome: &io::Result<T>) -> bool {
-        matches!(outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-    }
-
-    #[test]
-    fn reading_blocks_while_nothing_was_received() {
-        let (ours, theirs) = pair();
-        let mut wire = Wire::default();
-        wire.lend(&mut Buffers::default());
-        let mut room = [0; 8];
-        assert!(is_blocked(&wire.read(&mut room)));
-        assert!(is_blocked(&wire.pull(&ours)));
-        theirs.send(b"hello").expect("a pair takes a few bytes");
-        assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: true });
-        assert_eq!(wire.read(&mut room).expect("bytes were received"), 5);
-        assert_eq!(&room[..5], b"hello");
-        drop(theirs);
-        assert_eq!(wire.pull(&ours).expect("the end has arrived"), Pulled::End);
-    }
-
-    #[test]
-    fn what_is_left_over_survives_between_operations() {
-        let mut buffers = Buffers::default();
-        let mut wire = Wire::new(b"received".to_vec());
-        wire.lend(&mut buffers);
-        wire.write_all(b"to send").expect("memory takes everything");
-        let mut room = [0; 3];
-        wire.read_exact(&mut room).expect("there is enough");
-        wire.give_back(&mut buffers);
-        assert_eq!(wire.incoming(), 5);
-        assert_eq!(wire.outgoing(), 7);
-
-        let mut other = Wire::default();
-        other.lend(&mut buffers);
-        assert_eq!(other.incoming(), 0);
-        assert_eq!(other.outgoing(), 0);
-        other.give_back(&mut buffers);
-
-        wire.lend(&mut buffers);
-        let mut room = [0; 5];
-        wire.read_exact(&mut room).expect("there is enough");
-        assert_eq!(&room, b"eived");
-        assert_eq!(wire.incoming(), 0);
-    }
-
-    #[test]
-    fn much_that_is_left_over_stays_where_it_is() {
-        let mut buffers = Buffers::default();
-        let mut wire = Wire::default();
-        wire.lend(&mut buffers);
-        let bytes: Vec<u8> = (0..ROOM).map(|number| (number % 251) as u8).collect();
-        wire.incoming.copy_from_slice(&bytes);
-        wire.filled = ROOM;
-        let address = wire.incoming.as_ptr();
-        wire.give_back(&mut buffers);
-
-        // Another connection has a buffer all the same.
-        let mut other = Wire::default();
-        other.lend(&mut buffers);
-        assert_eq!((other.incoming(), other.incoming.len()), (0, ROOM));
-        other.give_back(&mut buffers);
-
-        let mut room = vec![0; ROOM];
-        let mut arrived = 0;
-        for count in [ROOM / 2, ROOM / 3, 100, ROOM] {
-            assert_eq!(wire.incoming.as_ptr() == address, wire.incoming() >= ROOM / WORTH_KEEPING);
-            wire.lend(&mut buffers);
-            arrived += wire.read(&mut room[arrived..][..count.min(ROOM - arrived)]).expect("there is more");
-            wire.give_back(&mut buffers);
-        }
-        assert!(room == bytes);
-        assert_eq!(wire.incoming.capacity(), 0);
-    }
-
-    #[test]
-    fn a_record_is_there_when_all_of_it_is() {
-        let has_record = |bytes: &[u8]| Wire::new(bytes.to_vec()).has_record();
-        assert!(!has_record(b""));
-        assert!(!has_record(b"\x17\x03\x03\x00"));
-        assert!(!has_record(b"\x17\x03\x03\x00\x03ab"));
-        assert!(has_record(b"\x17\x03\x03\x00\x03abc"));
-        assert!(has_record(b"\x17\x03\x03\x00\x03abc\x17\x03"));
-        assert!(!has_record(b"\x17\x03\x03\x01\x00abc"));
-        assert!(has_record(b"\x17\x03\x03\xff\xffabc"));
-        // That it is none is found out by looking at it.
-        assert!(has_record(b"GET / HTTP/1.1"));
-    }
-
-    #[test]
-    fn what_goes_out_at_once_stays_in_order() {
-        let (ours, theirs) = pair();
-        let mut wire = Wire::default();
-        wire.lend(&mut Buffers::default());
-        wire.send_at_once(Some(&ours));
-        wire.write_all(b"first ").expect("memory takes everything");
-        assert_eq!(wire.outgoing(), 0);
-        let filling = vec![b'x'; 16 * 1024];
-        let mut expected = b"first ".to_vec();
-        while wire.outgoing() == 0 {
-            wire.write_all(&filling).expect("memory takes everything");
-            expected.extend_from_slice(&filling);
-        }
-        let mut arrived = Vec::new();
-        let mut room = vec![0; 64 * 1024];
-        let count = (&theirs).read(&mut room).expect("much was sent");
-        arrived.extend_from_slice(&room[..count]);
-        // There is room again, yet what came first goes first.
-        wire.write_all(b"last").expect("memory takes everything");
-        expected.extend_from_slice(b"last");
-        wire.send_at_once(None);
-        while arrived.len() < expected.len() {
-            wire.push(&ours).expect("the peer is there");
-            let count = (&theirs).read(&mut room).expect("more was sent");
-            arrived.extend_from_slice(&room[..count]);
-        }
-        assert_eq!(wire.outgoing(), 0);
-        assert!(arrived == expected);
-    }
-
-    #[test]
-    fn an_idle_wire_owns_no_memory() {
-        let (ours, _theirs) = pair();
-        let mut buffers = Buffers::default();
-        let mut wire = Wire::default();
-        wire.lend(&mut buffers);
-        wire.write_all(&[7; 1000]).expect("memory takes everything");
-        assert!(wire.push(&ours).expect("a pair takes a few bytes"));
-        wire.give_back(&mut buffers);
-        assert_eq!((wire.incoming.capacity(), wire.outgoing.capacity()), (0, 0));
-    }
-
-    proptest! {
-        /// Whatever the sizes of the pieces and however often the buffers change hands, the bytes arrive
-        /// once and in order.
-        #[test]
-        fn bytes_arrive_in_order(pieces in proptest::collection::vec(1usize..3000, 1..40), room in 1usize..500) {
-            let (ours, theirs) = pair();
-            let (mut sender, mut receiver) = (Wire::default(), Wire::default());
-            let mut buffers = Buffers::default();
-            let (mut expected, mut arrived) = (Vec::new(), Vec::new());
-            let mut next = 0u8;
-            for size in pieces {
-                let piece: Vec<u8> = (0..size).map(|_| { next = next.wrapping_add(1); next }).collect();
-                expected.extend_from_slice(&piece);
-                sender.lend(&mut buffers);
-                sender.write_all(&piece).expect("memory takes everything");
-                sender.push(&ours).expect("the peer is there");
-                sender.give_back(&mut buffers);
-                receiver.lend(&mut buffers);
-                let mut bytes = vec![0; room];
-                match receiver.read(&mut bytes) {
-                    Ok(count) => arrived.extend_from_slice(&bytes[..count]),
-                    Err(_) => { receiver.pull(&theirs).expect("something was sent"); }
-                }
-                receiver.give_back(&mut buffers);
-            }
-            receiver.lend(&mut buffers);
-            loop {
-                let mut bytes = vec![0; room];
-                match receiver.read(&mut bytes) {
-                    Ok(count) => arrived.extend_from_slice(&bytes[..count]),
-                    Err(_) if arrived.len() == expected.len() => break,
-                    Err(_) => { receiver.pull(&theirs).expect("more was sent"); }
-                }
-            }
-            prop_assert_eq!(arrived, expected);
-        }
-    }
-}
+mod tests;
