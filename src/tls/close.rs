@@ -53,7 +53,7 @@ impl Connection {
 
     /// The same as far as it is possible at once, for a connection that is given up.
     pub fn end(mut self, descriptor: Option<&Descriptor>) {
-        self.take_back_last_flight();
+        self.take_back_tickets();
         self.say_end();
         if let Some(descriptor) = descriptor {
             // If it cannot be sent, nobody waits until it can.

@@ -10,9 +10,9 @@ use socket2::Socket as Descriptor;
 
 use super::context::Context;
 use super::error::{SYSTEM_ERROR, UNEXPECTED_EOF, failure, forget, reason};
-use super::last_flight::LastFlight;
 use super::protocol::Role;
 use super::session::Place;
+use super::tickets::Tickets;
 use super::verification::{Errors, Hostname};
 use super::wire::{Buffers, Pulled, Wire};
 use crate::net::error::{CLOSED, Text};
@@ -55,9 +55,9 @@ pub struct Connection {
     has_heard: bool,
     /// Whether tickets have arrived that nobody has looked at.
     pub(super) has_tickets: bool,
-    /// What this side has to say at the end of the handshake, while that is put off.
-    pub(super) last_flight: Option<Rc<LastFlight>>,
-    /// Whether what is to be sent begins with that, and may go out together with data.
+    /// The tickets that this side gives at the end of the handshake, while they are put off.
+    pub(super) tickets: Option<Rc<Tickets>>,
+    /// Whether what is to be sent are those, and may go out together with data.
     pub(super) waits_for_data: bool,
     /// What the last operation had to wait for.
     pub want: Option<Direction>,
@@ -99,7 +99,7 @@ impl Connection {
                 has_sent: false,
                 has_heard: false,
                 has_tickets: false,
-                last_flight: None,
+                tickets: None,
                 waits_for_data: false,
                 want: None,
                 waits_across: false,
@@ -225,7 +225,7 @@ impl Connection {
 
     /// Runs an operation in the shared buffers.
     pub(super) fn with_buffers<R>(&mut self, buffers: &mut Buffers, f: impl FnOnce(&mut Self) -> R) -> R {
-        self.take_back_last_flight();
+        self.take_back_tickets();
         self.wire().lend(buffers);
         let result = f(self);
         self.wire().give_back(buffers);

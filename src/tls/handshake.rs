@@ -15,7 +15,7 @@ use crate::scheduler::Direction;
 impl Socket {
     /// Goes on with the handshake as far as possible without waiting. `may_block` as in
     /// [`Socket::receive`]; then the caller is also to ask for what may be put off at the end, see
-    /// [`Socket::put_off_last_flight`].
+    /// [`Socket::put_off_tickets`].
     ///
     /// # Errors
     /// [`Failure`]. A handshake that has failed fails again for the same reason.
@@ -50,7 +50,7 @@ fn go_on(
     for _ in 0..CALLS_IN_A_ROW {
         let may_put_off = may_block && tls.is_fresh() && !tls.waits_across();
         let advanced = tls.shake_hands();
-        if may_put_off && matches!(advanced, Ok(true)) {
+        if may_put_off && matches!(advanced, Ok(true)) && tls.has_tickets_only() {
             return Ok(());
         }
         // Whatever came of it, the peer has to know: what it is to answer, or why it has failed.

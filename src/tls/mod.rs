@@ -16,7 +16,6 @@ mod ffi;
 mod handshake;
 pub mod info;
 pub mod key_log;
-pub mod last_flight;
 mod local;
 pub mod option;
 pub mod protocol;
@@ -24,6 +23,7 @@ pub mod psk;
 mod receive;
 mod send;
 mod session;
+pub mod tickets;
 pub mod verification;
 pub mod wire;
 

@@ -16,6 +16,9 @@ use crate::scheduler::Direction;
 /// How much that is not decrypted yet is decrypted by way of the scratch buffer, in bytes.
 const BY_WAY_OF_SCRATCH: usize = 16 * 1024;
 
+/// How much is decrypted into the buffer at a time, in bytes: so that the calls in a row take no longer than for others.
+const AT_A_TIME: usize = 64 * 1024;
+
 /// So much, in bytes, is worth a call of OpenSSL's of its own. Less is taken from what a call for more has decrypted.
 const WORTH_A_CALL: usize = 4 * 1024;
 
@@ -58,7 +61,12 @@ impl Socket {
                 drained: &mut self.drained,
                 statistics: &mut self.statistics,
             };
-            receiving.receive(pattern, scratch, may_block)
+            let outcome = receiving.receive(pattern, scratch, may_block);
+            if tls.waits_for_data {
+                // What was received was there already, and the program may do anything next. An error is found again.
+                let _ = tls.push(descriptor);
+            }
+            outcome
         });
         tls.note(Direction::Read, &outcome);
         outcome
@@ -138,8 +146,8 @@ impl Receiving<'_> {
                 self.buffer.extend(&scratch[..mem::take(filled)]);
                 let there = self.buffer.len();
                 let room = match most {
-                    Some(most) => (most - there).min(ROOM.end),
-                    None => there.max(self.tls.expected()).clamp(ROOM.start, ROOM.end),
+                    Some(most) => (most - there).min(AT_A_TIME),
+                    None => there.max(self.tls.expected()).clamp(ROOM.start, AT_A_TIME),
                 };
                 if self.decrypt_into_buffer(room)? > 0 {
                     if let Some(found) = self.buffer.find(pattern) {

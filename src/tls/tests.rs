@@ -78,7 +78,7 @@ fn pair(version: Option<SslVersion>) -> [Socket; 2] {
     after_handshake(ends(Type::STREAM, version), [false; 2])
 }
 
-/// The same after it. An end that `may_block` has not sent the last of its handshake.
+/// The same after it. A server that `may_block` has not sent its tickets.
 fn after_handshake(mut ends: [Socket; 2], may_block: [bool; 2]) -> [Socket; 2] {
     let mut buffers = Buffers::default();
     while !ends.iter().all(is_established) {
@@ -136,7 +136,7 @@ fn arrived(socket: &Socket) -> usize {
     socket.descriptor.as_ref().and_then(|descriptor| descriptor.peek(&mut room).ok()).unwrap_or(0)
 }
 
-/// A client, and its server at the end of a handshake that has left something to be sent. What one call sends is not joined
+/// A client, and its server at the end of a handshake that has left tickets to be sent. What one call sends is not joined
 /// to what others send.
 fn server_at_the_end() -> [Socket; 2] {
     let ends = after_handshake(ends(Type::DGRAM, Some(SslVersion::TLS1_3)), [false, true]);
@@ -145,43 +145,43 @@ fn server_at_the_end() -> [Socket; 2] {
 }
 
 #[test]
-fn the_last_flight_of_a_handshake_goes_out_with_the_first_data() {
+fn tickets_go_out_with_the_first_data() {
     let mut buffers = Buffers::default();
-    // All ways to send it, and how much that is.
+    // All ways to send them, and how much that is.
     let mut lengths = Vec::new();
 
     let [mut client, mut server] = server_at_the_end();
-    let flight = server.put_off_last_flight().and_then(|flight| flight.upgrade()).expect("there are tickets");
+    let tickets = server.put_off_tickets().and_then(|tickets| tickets.upgrade()).expect("there are tickets");
     server.send_encrypted(b"hello", &mut 0, &mut buffers).expect("there is room");
     let with_data = arrived(&client);
-    flight.send();
-    assert_eq!(arrived(&client), with_data, "it was taken back");
+    tickets.send();
+    assert_eq!(arrived(&client), with_data, "they were taken back");
     assert_eq!(receive(&mut client, Pattern::Exactly(5), &mut buffers).expect("data"), b"hello");
 
     let [mut client, mut server] = server_at_the_end();
-    let flight = server.put_off_last_flight().and_then(|flight| flight.upgrade()).expect("there are tickets");
-    flight.send();
+    let tickets = server.put_off_tickets().and_then(|tickets| tickets.upgrade()).expect("there are tickets");
+    tickets.send();
     lengths.push(arrived(&client));
-    flight.send();
+    tickets.send();
     server.send_encrypted(b"hello", &mut 0, &mut buffers).expect("there is room");
     assert_eq!(receive(&mut client, Pattern::Exactly(5), &mut buffers).expect("data"), b"hello");
 
     let [client, mut server] = server_at_the_end();
-    let _flight = server.put_off_last_flight();
+    let _tickets = server.put_off_tickets();
     server.send_encrypted(b"", &mut 0, &mut buffers).expect("there is room");
     lengths.push(arrived(&client));
 
     let [client, mut server] = server_at_the_end();
-    let _flight = server.put_off_last_flight();
+    let _tickets = server.put_off_tickets();
     assert!(receive(&mut server, Pattern::Line, &mut buffers).is_err());
     lengths.push(arrived(&client));
 
     let [client, mut server] = server_at_the_end();
-    let _flight = server.put_off_last_flight();
+    let _tickets = server.put_off_tickets();
     server.shake_hands(true, &mut buffers).expect("it is over");
     lengths.push(arrived(&client));
 
-    // Whoever does not ask for it does not lose it.
+    // Whoever does not ask for them does not lose them.
     let [client, mut server] = server_at_the_end();
     assert!(receive(&mut server, Pattern::Line, &mut buffers).is_err());
     lengths.push(arrived(&client));
@@ -191,14 +191,33 @@ fn the_last_flight_of_a_handshake_goes_out_with_the_first_data() {
 }
 
 #[test]
-fn the_last_flight_goes_out_before_the_end() {
+fn tickets_go_out_although_what_is_asked_for_is_there() {
+    let mut buffers = Buffers::default();
+    let [mut client, mut server] = ends(Type::STREAM, Some(SslVersion::TLS1_3));
+    while !is_established(&client) {
+        let _ = client.shake_hands(false, &mut buffers);
+        if !is_established(&client) {
+            let _ = server.shake_hands(false, &mut buffers);
+        }
+    }
+    client.send_encrypted(b"question\n", &mut 0, &mut buffers).expect("there is room");
+    server.woken = true;
+    server.shake_hands(true, &mut buffers).expect("the end of the handshake is there");
+    let _tickets = server.put_off_tickets().expect("there are tickets");
+    assert_eq!(arrived(&client), 0);
+    assert_eq!(receive(&mut server, Pattern::Line, &mut buffers).expect("a line"), b"question");
+    assert!(arrived(&client) > 0);
+}
+
+#[test]
+fn tickets_go_out_before_the_end() {
     let mut buffers = Buffers::default();
     for given_up in [false, true] {
         let [mut client, mut server] = server_at_the_end();
-        let flight = server.put_off_last_flight().expect("there are tickets");
+        let tickets = server.put_off_tickets().expect("there are tickets");
         if given_up {
             server.tls.take().expect("it speaks TLS").end(server.descriptor.as_ref());
-            assert!(flight.upgrade().is_none());
+            assert!(tickets.upgrade().is_none());
         } else {
             server.say_end(&mut buffers).expect("there is room");
         }

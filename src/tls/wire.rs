@@ -3,8 +3,8 @@
 //!
 //! OpenSSL reads and writes here, so the system calls are ours: one receives as many records as have
 //! arrived, and one sends as many as were made, where OpenSSL by itself would do two and one for each
-//! record. Long records are not worth being copied from here: what comes behind their header is received
-//! where OpenSSL decrypts it, and one system call is enough for each. All connections of a Lua state work in the same two large buffers; between operations a
+//! record. When more has arrived than is received at a time, long records are not worth being copied from
+//! here: they are received where OpenSSL decrypts them, one by each system call. All connections of a Lua state work in the same two large buffers; between operations a
 //! connection keeps only what is left over.
 
 use std::io::{self, IoSliceMut, Read, Write};
@@ -70,11 +70,6 @@ pub struct Wire {
     drained: bool,
     /// Why it will give nothing more, to be told by [`Wire::pull`].
     failed: Option<io::Error>,
-    /// Whether the last record was a long one. Then the next is taken to be one as well, and no more is received than what
-    /// leads to it.
-    expects_much: bool,
-    /// How much OpenSSL has asked for and not got, or will ask for next.
-    awaited: usize,
 }
 
 impl Wire {
@@ -130,9 +125,15 @@ impl Wire {
         }
     }
 
-    /// About how much there is to be decrypted, as far as that is known.
+    /// How much there is to be decrypted, as far as that is known: of a record whose header is there, all.
     pub fn expected(&self) -> usize {
-        if self.expects_much { ROOM } else { self.incoming() }
+        match &self.incoming[self.taken..self.filled] {
+            there @ [kind, _, _, high, low, ..] if TYPES.contains(kind) => {
+                let length = usize::from(u16::from_be_bytes([*high, *low]));
+                there.len().max(HEADER + length.min(LONGEST))
+            }
+            there => there.len(),
+        }
     }
 
     /// How much is to be sent.
@@ -212,16 +213,10 @@ impl Wire {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let room = match self.awaited {
-            _ if !self.expects_much => self.incoming.len(),
-            // The end of a record, and the header of the next.
-            rest if rest > HEADER && rest < MUCH => rest + HEADER,
-            _ => HEADER,
-        };
-        self.filled = reader.read(&mut self.incoming[..room])?;
+        self.filled = reader.read(&mut self.incoming)?;
         Ok(match self.filled {
             0 => Pulled::End,
-            count => Pulled::Some { all: count < room },
+            count => Pulled::Some { all: count < self.incoming.len() },
         })
     }
 
@@ -257,15 +252,10 @@ impl Read for Wire {
         let mut count = received.len().min(room.len());
         room[..count].copy_from_slice(&received[..count]);
         self.taken += count;
-        if let [_, _, _, high, low] = room
-            && count == HEADER
-        {
-            self.expects_much = usize::from(u16::from_be_bytes([*high, *low])) >= MUCH;
-        } else if self.taken == self.filled {
+        if self.taken == self.filled {
             (self.taken, self.filled) = (0, 0);
             count += self.receive_into(&mut room[count..]);
         }
-        self.awaited = if count < room.len() { room.len() - count } else { HEADER };
         if count > 0 { Ok(count) } else { Err(io::ErrorKind::WouldBlock.into()) }
     }
 }

@@ -115,7 +115,7 @@ fn shake_hands(call: &Call<'_>) -> Result<Values, Raise> {
     call.context.tls.return_buffers(buffers);
     Ok(match attempt? {
         Attempt::Done(()) => {
-            call.context.tls.put_off.borrow_mut().extend(socket.put_off_last_flight());
+            call.context.tls.put_off.borrow_mut().extend(socket.put_off_tickets());
             one(true)
         }
         Attempt::Again(again) => again.values(),

@@ -19,9 +19,9 @@ use mlua::{AnyUserData, Lua, Result, Table};
 use super::call::Function;
 use crate::tls::curve;
 use crate::tls::key_log::KeyLog;
-use crate::tls::last_flight::LastFlight;
 use crate::tls::option::OPTIONS;
 use crate::tls::protocol::VERSIONS;
+use crate::tls::tickets::Tickets;
 use crate::tls::wire::Buffers;
 
 use program::Program;
@@ -48,7 +48,7 @@ pub(super) struct State {
     /// What decides in the midst of handshakes.
     program: Rc<Program>,
     /// What is to be sent when the task that runs stops to run.
-    put_off: RefCell<Vec<Weak<LastFlight>>>,
+    put_off: RefCell<Vec<Weak<Tickets>>>,
     /// Where keys are written, once there was a context.
     key_log: OnceCell<Option<Rc<KeyLog>>>,
 }
@@ -67,7 +67,7 @@ impl State {
     pub(super) fn send_put_off(&self) {
         let mut put_off = self.put_off.borrow_mut();
         if !put_off.is_empty() {
-            put_off.drain(..).filter_map(|flight| flight.upgrade()).for_each(|flight| flight.send());
+            put_off.drain(..).filter_map(|tickets| tickets.upgrade()).for_each(|tickets| tickets.send());
         }
     }
 

@@ -122,21 +122,18 @@ fn long_records_are_received_where_they_are_decrypted() {
     let mut wire = Wire::default();
     wire.lend(&mut Buffers::default());
     let (long, short) = (record(MUCH), record(MUCH - 1));
-
-    theirs.send(&long).expect("a pair takes a few bytes");
-    assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: true });
-    assert_eq!(read_record(&mut wire).expect("a record"), long, "the first is taken to be short");
-
     for bytes in [&long, &long, &short] {
         theirs.send(bytes).expect("a pair takes a few bytes");
     }
-    assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: false });
-    assert_eq!(wire.incoming(), HEADER);
+    // As if no more had been received.
+    wire.filled = (&ours).read(&mut wire.incoming[..HEADER]).expect("bytes have arrived");
+    assert_eq!(wire.expected(), long.len());
     wire.receive_at_once(&ours, false);
     for _ in 0..2 {
         assert_eq!(read_record(&mut wire).expect("a record"), long);
         assert_eq!(wire.incoming(), HEADER);
     }
+    assert_eq!(wire.expected(), short.len());
     // The third is too short to be worth it.
     assert!(is_blocked(&read_record(&mut wire)));
     assert!(!wire.stop_receiving());
@@ -145,38 +142,43 @@ fn long_records_are_received_where_they_are_decrypted() {
 }
 
 #[test]
+fn nothing_is_received_at_once_from_what_has_given_all() {
+    let (ours, theirs) = pair();
+    let mut wire = Wire::default();
+    wire.lend(&mut Buffers::default());
+    let bytes = record(2 * MUCH);
+    theirs.send(&bytes[..HEADER]).expect("a pair takes a few bytes");
+    assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: true });
+    theirs.send(&bytes[HEADER..]).expect("a pair takes a few bytes");
+    wire.receive_at_once(&ours, true);
+    assert!(is_blocked(&read_record(&mut wire)));
+    assert!(wire.stop_receiving());
+    assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: true });
+    assert_eq!(wire.incoming(), 2 * MUCH);
+}
+
+#[test]
 fn a_long_record_that_comes_in_parts_is_put_together() {
     let (ours, theirs) = pair();
     let bytes = record(2 * MUCH);
     for cut in [1, HEADER, HEADER + 1, MUCH, 2 * MUCH - 1] {
-        let mut wire = Wire { expects_much: true, awaited: HEADER, ..Wire::default() };
+        let mut wire = Wire::default();
         wire.lend(&mut Buffers::default());
         let mut room = vec![0; bytes.len()];
         let mut there = 0;
         for part in [&bytes[..cut], &bytes[cut..]] {
             theirs.send(part).expect("a pair takes a few bytes");
-            let mut drained = false;
-            while !drained {
-                match wire.pull(&ours) {
-                    Ok(pulled) => drained = pulled == Pulled::Some { all: true },
-                    Err(error) => {
-                        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-                        break;
-                    }
+            wire.receive_at_once(&ours, false);
+            loop {
+                let end = if there < HEADER { HEADER } else { bytes.len() };
+                match wire.read(&mut room[there..end]) {
+                    Ok(0) => break,
+                    Ok(count) => there += count,
+                    Err(_) if wire.pull(&ours).is_ok() => {}
+                    Err(_) => break,
                 }
-                wire.receive_at_once(&ours, drained);
-                loop {
-                    let end = if there < HEADER { HEADER } else { bytes.len() };
-                    match wire.read(&mut room[there..end]) {
-                        Ok(count) => there += count,
-                        Err(_) => break,
-                    }
-                    if there == bytes.len() {
-                        break;
-                    }
-                }
-                drained = wire.stop_receiving();
             }
+            wire.stop_receiving();
         }
         assert!(room == bytes, "cut at {cut}: {there} bytes");
     }
@@ -185,10 +187,10 @@ fn a_long_record_that_comes_in_parts_is_put_together() {
 #[test]
 fn the_end_is_told_when_all_before_it_has_been_read() {
     let (ours, theirs) = pair();
-    let mut wire = Wire { expects_much: true, awaited: HEADER, ..Wire::default() };
+    let mut wire = Wire::default();
     wire.lend(&mut Buffers::default());
     theirs.send(&record(2 * MUCH)[..HEADER]).expect("a pair takes a few bytes");
-    assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: false });
+    assert_eq!(wire.pull(&ours).expect("bytes have arrived"), Pulled::Some { all: true });
     drop(theirs);
     wire.receive_at_once(&ours, false);
     assert!(is_blocked(&read_record(&mut wire)));
