@@ -110,24 +110,20 @@ describe("a handshake", function()
     end,
     ["ends"] = function() end,
   } do
-    it("is over for the peer, too, when this side " .. what, function()
-      for _, version in ipairs { "tlsv1_2", "tlsv1_3" } do
-        for mine = 1, 2 do
-          local ends = { tls.ends(client { protocol = version }, server()) }
-          ends[3 - mine]:settimeout(10)
-          local sender, receiver = cosock.channel.new()
-          local finished = false
-          run.tasks(function()
-            assert(ends[mine]:dohandshake())
-            and_then(receiver)
-          end, function()
-            assert(ends[3 - mine]:dohandshake())
-            finished = true
-            sender:send(true)
-          end)
-          assert.is_true(finished)
-        end
-      end
+    it("gives the client tickets for later connections although the server's task " .. what, function()
+      local one, other = tls.ends(client { protocol = "tlsv1_3" }, server())
+      local sender, receiver = cosock.channel.new()
+      local readable
+      run.tasks(function()
+        assert(other:dohandshake())
+        and_then(receiver)
+      end, function()
+        assert(one:dohandshake())
+        -- Nothing else is on its way.
+        readable = socket.select({ one }, nil, 10)
+        sender:send(true)
+      end)
+      assert.equal(one, readable[1])
     end)
   end
 

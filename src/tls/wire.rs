@@ -4,8 +4,8 @@
 //! OpenSSL reads and writes here, so the system calls are ours: one receives as many records as have
 //! arrived, and one sends as many as were made, where OpenSSL by itself would do two and one for each
 //! record. When more has arrived than is received at a time, long records are not worth being copied from
-//! here: they are received where OpenSSL decrypts them, one by each system call. All connections of a Lua state work in the same two large buffers; between operations a
-//! connection keeps only what is left over.
+//! here: they are received where OpenSSL decrypts them, one by each system call. All connections of a Lua
+//! state work in the same two large buffers; between operations a connection keeps only what is left over.
 
 use std::io::{self, IoSliceMut, Read, Write};
 use std::mem;
