@@ -71,7 +71,7 @@ impl Context {
                 match choice {
                     Choice::Own => Ok(()),
                     Choice::Other(context) => {
-                        ssl.set_ssl_context(context.inner()).map_err(|_| SniError::ALERT_FATAL)
+                        ssl.set_ssl_context(context.complete()).map_err(|_| SniError::ALERT_FATAL)
                     }
                     Choice::Refuse => Err(SniError::ALERT_FATAL),
                 }

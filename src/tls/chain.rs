@@ -10,6 +10,7 @@ use openssl::x509::{X509, X509Ref};
 use super::certificate::Certificate;
 use super::connection::Connection;
 use super::ffi::GET_CHAIN_CERTIFICATES;
+use super::issuers;
 use super::protocol::Role;
 
 impl Connection {
@@ -38,9 +39,10 @@ impl Connection {
         own.into_iter().chain(self.local_extra_certificates()).collect()
     }
 
-    /// What we send behind our own certificate.
+    /// What the program has given to be sent behind our own certificate.
     pub fn local_extra_certificates(&self) -> Vec<Certificate> {
-        certificates(extra(self.ssl())).collect()
+        let given = extra(self.ssl()).filter(|_| !issuers::are_found(self.ssl()));
+        certificates(given).collect()
     }
 }
 
@@ -48,7 +50,8 @@ fn certificates(stack: Option<&StackRef<X509>>) -> impl Iterator<Item = Certific
     stack.into_iter().flatten().map(|certificate: &X509Ref| Certificate::from(certificate))
 }
 
-fn extra(ssl: &SslRef) -> Option<&StackRef<X509>> {
+/// What is sent behind a connection's own certificate.
+pub(super) fn extra(ssl: &SslRef) -> Option<&StackRef<X509>> {
     let mut stack: *mut openssl_sys::stack_st_X509 = std::ptr::null_mut();
     // SAFETY: the call stores a stack that belongs to the connection, or null.
     unsafe {

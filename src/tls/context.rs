@@ -20,6 +20,7 @@ use openssl::ssl::{
 
 use super::curve;
 use super::error::{forget, reason};
+use super::issuers;
 use super::key_log::KeyLog;
 use super::option::IGNORE_UNEXPECTED_EOF;
 use super::protocol::Role;
@@ -34,6 +35,8 @@ const SESSION_ID_CONTEXT: &[u8] = b"cosock";
 #[derive(Debug)]
 pub struct Context {
     inner: SslContext,
+    /// Whether what is behind its own certificates has been looked for.
+    issuers_sought: Cell<bool>,
     role: Cell<Option<Role>>,
     extensions: Cell<Extensions>,
     /// Whom a client expects at the other end.
@@ -88,6 +91,7 @@ impl Context {
         let inner = context().map_err(|stack: ErrorStack| reason(&stack))?;
         Ok(Context {
             inner,
+            issuers_sought: Cell::new(false),
             role: Cell::new(None),
             extensions: Cell::default(),
             hostname: RefCell::default(),
@@ -116,10 +120,19 @@ impl Context {
         self.change(f).map_err(|stack| reason(&stack))
     }
 
+    /// OpenSSL's context, for connections: all that has to be loaded has been.
+    pub(super) fn complete(&self) -> &SslContext {
+        if !self.issuers_sought.replace(true) {
+            self.change(issuers::find);
+        }
+        &self.inner
+    }
+
     /// A connection's part of OpenSSL.
     pub(super) fn connection(&self) -> Result<Ssl, ErrorStack> {
+        let context = self.complete();
         forget();
-        Ssl::new(&self.inner)
+        Ssl::new(context)
     }
 
     /// Which side its connections are; `None` if that has not been said, or was not understood.

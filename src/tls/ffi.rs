@@ -1,6 +1,6 @@
 //! What OpenSSL has and the `openssl` crates lack.
 
-use std::ffi::{c_char, c_int, c_uchar, c_ulong};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_ulong};
 
 use openssl_sys::{ASN1_OBJECT, ASN1_TYPE, SSL, SSL_CTX, X509_VERIFY_PARAM};
 
@@ -20,6 +20,20 @@ pub(super) struct OtherName {
 
 /// `SSL_CTRL_GET_CHAIN_CERTS`: the certificates that a connection sends behind its own.
 pub(super) const GET_CHAIN_CERTIFICATES: c_int = 115;
+/// `SSL_CTRL_SET_CURRENT_CERT`: goes through a context's own certificates that have a key.
+pub(super) const SET_CERTIFICATE: c_int = 117;
+/// `SSL_CERT_SET_FIRST`.
+pub(super) const CERTIFICATE_FIRST: c_long = 1;
+/// `SSL_CERT_SET_NEXT`.
+pub(super) const CERTIFICATE_NEXT: c_long = 2;
+/// `SSL_CTRL_SELECT_CURRENT_CERT`: goes back to one of them.
+pub(super) const SELECT_CERTIFICATE: c_int = 116;
+/// `SSL_CTRL_BUILD_CERT_CHAIN`: looks for what is behind the one where it has got to.
+pub(super) const BUILD_CHAIN: c_int = 105;
+/// `SSL_BUILD_CHAIN_FLAG_IGNORE_ERROR`: what is found counts although it could not be verified.
+pub(super) const BUILD_CHAIN_IGNORE_ERROR: c_long = 0x8;
+/// `SSL_BUILD_CHAIN_FLAG_CLEAR_ERROR`: and the reason is nobody's concern.
+pub(super) const BUILD_CHAIN_CLEAR_ERROR: c_long = 0x10;
 /// `X509_TRUST_SSL_SERVER`: what a root may be trusted for.
 pub(super) const TRUST_TLS_SERVER: c_int = 3;
 

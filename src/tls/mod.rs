@@ -15,6 +15,7 @@ pub mod error;
 mod ffi;
 mod handshake;
 pub mod info;
+mod issuers;
 pub mod key_log;
 mod local;
 pub mod option;
