@@ -141,6 +141,31 @@ fn long_records_are_received_where_they_are_decrypted() {
     assert_eq!(wire.incoming(), MUCH - 1);
 }
 
+#[cfg(target_os = "linux")] // elsewhere such a pair knows no reset
+#[test]
+fn what_ends_receiving_at_once_is_told_by_the_next_pull() {
+    let (ours, theirs) = pair();
+    let mut wire = Wire::default();
+    wire.lend(&mut Buffers::default());
+    // Whoever leaves something unread resets the connection, which the system tells once.
+    ours.send(b"?").expect("a pair takes a few bytes");
+    let long = record(MUCH);
+    theirs.send(&long).expect("a pair takes a few bytes");
+    drop(theirs);
+    wire.filled = (&ours).read(&mut wire.incoming[..HEADER]).expect("bytes have arrived");
+    wire.receive_at_once(&ours, false);
+    let mut bytes = vec![0; long.len()];
+    wire.read_exact(&mut bytes[..HEADER]).expect("a header");
+    wire.read_exact(&mut bytes[HEADER..]).expect("the rest of a record");
+    assert_eq!(bytes, long);
+    wire.receive_at_once(&ours, false);
+    assert!(is_blocked(&wire.read(&mut [0; MUCH])));
+    wire.stop_receiving();
+    let told = wire.pull(&ours).expect_err("a reset");
+    assert_eq!(told.kind(), io::ErrorKind::ConnectionReset);
+    assert_eq!(wire.pull(&ours).expect("the end"), Pulled::End);
+}
+
 #[test]
 fn nothing_is_received_at_once_from_what_has_given_all() {
     let (ours, theirs) = pair();
