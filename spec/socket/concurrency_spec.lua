@@ -104,6 +104,24 @@ describe("several tasks that receive on one socket", function()
     end))
   end)
 
+  it("do not take what has arrived for one that came before", function()
+    local client, peer = peers.pair(socket)
+    local first, second
+    run.tasks(function()
+      first = client:receive(10)
+    end, function()
+      peer:send("01234")
+      let_others_run()
+      second = client:receive(5)
+    end, function()
+      for _ = 1, 3 do
+        let_others_run()
+      end
+      peer:send("5678901234")
+    end)
+    assert.same({ "0123456789", "01234" }, { first, second })
+  end)
+
   it("all learn that the peer has closed", function()
     local client, peer = peers.pair(socket)
     local results = {}

@@ -41,6 +41,24 @@ describe("a task whose calls never have to wait", function()
     end))
   end)
 
+  it("lets others run although all that it will ever receive has been", function()
+    local lines, turns, finished = 30000, 0, false
+    local receiver = peers.receiver(socket, ("\n"):rep(lines))
+    run.tasks(function()
+      for _ = 1, lines do
+        assert.equal("", receiver:receive())
+      end
+      finished = true
+    end, function()
+      while not finished do
+        socket.sleep(0)
+        turns = turns + 1
+      end
+    end)
+    -- A bufferful of lines needs no system call, and is no reason to keep others waiting.
+    assert.is_true(turns > 30)
+  end)
+
   it("lets others run although there is always a datagram", function()
     local a, b = peers.udp_pair(socket)
     assert.is_true(others_run_beside(function()
