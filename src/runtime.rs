@@ -268,6 +268,16 @@ impl Runtime {
         }
     }
 
+    /// Wakes the next task that waits to receive, and the next that waits to send: no event may come any more.
+    #[cfg(feature = "tls")]
+    pub fn wake_next(&self, socket: &Socket) {
+        if let Some(source) = socket.source {
+            let mut scheduler = self.scheduler.borrow_mut();
+            scheduler.notify(source, Direction::Read);
+            scheduler.notify(source, Direction::Write);
+        }
+    }
+
     /// Sees to it that a socket's events in `direction` reach whoever waits for its source.
     ///
     /// # Errors

@@ -125,6 +125,35 @@ describe("several tasks on one connection", function()
     assert.same({ pack("partial", nil, nil), pack(nil, "closed", "") }, received)
   end)
 
+  it("are all told that something is wrong with it", function()
+    local one, other = tls.pair()
+    local received, sent = {}, {}
+    local function reader(index)
+      return function()
+        received[index] = pack(other:receive())
+      end
+    end
+    local function sender(index)
+      return function()
+        sent[index] = pack(other:send(("x"):rep(30000000)))
+      end
+    end
+    run.tasks(reader(1), reader(2), sender(1), sender(2), function()
+      let_others_run()
+      local plain = socket.tcp()
+      plain:connect("127.0.0.1", 0) -- fails, but makes it a client
+      plain:setfd(one:getfd())
+      plain:send("\23\3\3\0\32" .. ("x"):rep(32))
+      plain:setfd(-1)
+    end)
+    assert.same({ n = 3, nil, "decryption failed or bad record mac", "" }, received[1])
+    assert.same({ n = 3, nil, "closed", "" }, received[2])
+    assert.is_nil(sent[1][1])
+    assert.equal("closed", sent[1][2])
+    assert.is_true(sent[1][3] < 30000000)
+    assert.same({ n = 3, nil, "closed", 0 }, sent[2])
+  end)
+
   it("are told when it is closed in the midst of its handshake", function()
     local connection = tls.ends(tls.client(), tls.server())
     local outcome

@@ -141,7 +141,25 @@ for place, it_there in peers.inside_and_outside(it) do
       plain:send("\23\3\3\0\32" .. ("x"):rep(32))
       plain:setfd(-1)
       assert.same({ n = 3, nil, "decryption failed or bad record mac", "" }, pack(other:receive()))
-      assert.same({ n = 3, nil, "System error", "" }, pack(other:receive()))
+      -- The peer is told at once. Neither waits for the other from then on.
+      assert.same({ n = 3, nil, "sslv3 alert bad record mac", "" }, pack(one:receive()))
+      for _, connection in ipairs { one, other } do
+        assert.same({ n = 3, nil, "closed", "" }, pack(connection:receive()))
+        assert.same({ n = 3, nil, "closed", 0 }, pack(connection:send("x")))
+        assert.same({ n = 3, nil, "closed", 0 }, pack(connection:send(("x"):rep(100000))))
+        assert.equal("nothing", connection:want())
+      end
+    end)
+
+    it_there("tells that the peer has refused the certificate", function()
+      local one, other = tls.ends(tls.client { protocol = "tlsv1_3" }, tls.server {
+        cafile = tls.file "root.pem", verify = { "peer", "fail_if_no_peer_cert" },
+      })
+      local outcome, refusal = tls.shake_hands(one, other)
+      assert.same({ true, "peer did not return a certificate" }, { outcome.ok, refusal.error })
+      assert.same({ n = 3, nil, "tlsv13 alert certificate required", "" }, pack(one:receive()))
+      assert.same({ n = 3, nil, "closed", 0 }, pack(one:send("x")))
+      assert.same({ n = 3, nil, "closed", "" }, pack(one:receive("*a")))
     end)
 
     it_there("tells a record that was cut off", function()

@@ -30,6 +30,18 @@ enum State {
     Ended,
 }
 
+/// Why nothing more can be received.
+#[derive(Debug)]
+enum End {
+    /// The peer has said that it is the end.
+    Said,
+    /// The stream below has ended without that.
+    Unexpected,
+    /// What has arrived, or how the peer takes what has been sent, leaves no way to go on. The reason stays until it
+    /// is told, as it is once.
+    Broken(Option<Text>),
+}
+
 /// How much there is in a record at most, in bytes.
 const RECORD: usize = 16 * 1024;
 
@@ -49,7 +61,7 @@ pub struct Connection {
     /// Why the handshake failed, if it did.
     pub(super) failure: Option<Text>,
     /// Why nothing more can be received, once that is so.
-    end: Option<Text>,
+    end: Option<End>,
     /// Whether data of the program's have been sent, and data of the peer's received.
     has_sent: bool,
     has_heard: bool,
@@ -175,7 +187,12 @@ impl Connection {
 
     /// Whether that is because the peer has said so, and everything before has been decrypted.
     pub(super) fn has_ended_well(&self) -> bool {
-        self.end.as_deref() == Some(CLOSED)
+        matches!(self.end, Some(End::Said))
+    }
+
+    /// Whether nothing more can be sent either, as something went wrong.
+    pub fn is_broken(&self) -> bool {
+        matches!(self.end, Some(End::Broken(_)))
     }
 
     /// How much has been received that OpenSSL has not taken yet.
@@ -199,7 +216,8 @@ impl Connection {
 
     /// Whether operations that wait for the direction that is not their own can go on. Told once.
     pub fn take_across(&mut self) -> bool {
-        let can_go_on = self.waits_across && !self.is_in_handshake() && self.stream.get_ref().outgoing() == 0;
+        let can_go_on = self.waits_across
+            && (self.is_broken() || !self.is_in_handshake() && self.stream.get_ref().outgoing() == 0);
         self.waits_across &= !can_go_on;
         can_go_on
     }
@@ -265,8 +283,8 @@ impl Connection {
                 Ok(more) => count += more,
                 Err(error) => match error.code() {
                     ErrorCode::WANT_READ => break,
-                    ErrorCode::ZERO_RETURN => self.end = Some(CLOSED.into()),
-                    _ => self.end = Some(failure(&error)),
+                    ErrorCode::ZERO_RETURN => self.end = Some(End::Said),
+                    _ => self.end = Some(End::Broken(Some(failure(&error)))),
                 },
             }
         }
@@ -289,19 +307,20 @@ impl Connection {
 
     /// Why nothing more can be received, if that is so.
     fn tell_end(&mut self) -> Option<Text> {
-        let end = self.end.take()?;
-        // The reason of a failure is told once, as OpenSSL does.
-        self.end = Some(if end == CLOSED { end.clone() } else { SYSTEM_ERROR.into() });
-        Some(end)
+        Some(match self.end.as_mut()? {
+            End::Said => CLOSED.into(),
+            End::Unexpected => SYSTEM_ERROR.into(),
+            End::Broken(reason) => reason.take().unwrap_or_else(|| CLOSED.into()),
+        })
     }
 
     /// The stream below has ended. Returns how that counts.
     pub(super) fn end_unexpectedly(&mut self) -> Text {
         if self.context.ignores_unexpected_eof() {
-            self.end = Some(CLOSED.into());
+            self.end = Some(End::Said);
             return CLOSED.into();
         }
-        self.end = Some(SYSTEM_ERROR.into());
+        self.end = Some(End::Unexpected);
         UNEXPECTED_EOF.into()
     }
 
@@ -325,7 +344,10 @@ impl Connection {
         let encrypted = self.stream.ssl_write(data);
         self.wire().send_at_once(None);
         self.has_sent |= encrypted.is_ok();
-        encrypted.map_err(|error| failure(&error))
+        encrypted.map_err(|error| {
+            self.end = Some(End::Broken(None));
+            failure(&error)
+        })
     }
 
     /// How much is to be sent.

@@ -62,8 +62,9 @@ impl Socket {
                 statistics: &mut self.statistics,
             };
             let outcome = receiving.receive(pattern, scratch, may_block);
-            if tls.waits_for_data {
-                // What was received was there already, and the program may do anything next. An error is found again.
+            // What was received was there already, and the program may do anything next; or the peer shall know at once
+            // what is wrong with what it has sent. An error is found again.
+            if tls.waits_for_data || tls.is_broken() {
                 let _ = tls.push(descriptor);
             }
             outcome

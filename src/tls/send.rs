@@ -53,6 +53,9 @@ fn send(
 ) -> Result<(), Failure> {
     let mut taken = *sent;
     for _ in 0..CALLS_IN_A_ROW {
+        if tls.is_broken() {
+            return Err(CLOSED.into());
+        }
         let comes_with_data = mem::take(&mut tls.waits_for_data) && *sent < data.len();
         let pushed = if comes_with_data { Ok(true) } else { tls.push(descriptor) };
         match pushed {
