@@ -175,11 +175,13 @@ describe("parameters of a key agreement", function()
   end)
 
   it("must be of use", function()
-    for _, answer in ipairs { false, "no parameters", 5 } do
+    for answer, reason in pairs {
+      [false] = "internal error", [5] = "internal error", ["no parameters"] = "no start line",
+    } do
       local _, err = tls.outcome(client(DHE), dhe_server(function()
         return answer or nil
       end))
-      assert.not_equal("ok", err)
+      assert.equal(reason, err)
     end
     assert.same({ n = 2, nil, "invalid DH parameter type" }, peers.pack(ssl.newcontext(server { dhparam = "x" })))
   end)

@@ -121,7 +121,8 @@ impl Parameters {
 
     fn give(&self, ssl: &SslRef, for_export: bool, length: u32) -> Option<*mut openssl_sys::DH> {
         let pem = (self.ask)(ssl, for_export, length)?;
-        let parameters = Dh::params_from_pem(&pem).ok()?;
+        // Why it is none is the reason for which the handshake fails.
+        let parameters = Dh::params_from_pem(&pem).map_err(|stack| stack.put()).ok()?;
         let pointer = parameters.as_ptr();
         self.last.replace(Some(parameters));
         Some(pointer)
