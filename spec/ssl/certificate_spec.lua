@@ -62,9 +62,20 @@ describe("a certificate", function()
         uniformResourceIdentifier = { "https://wild.test/" },
         iPAddress = { "192.0.2.1", "2001:db8::1" },
         ["1.2.3.4.5"] = { name = "1.2.3.4.5", "other" },
+        ["1.2.3.4.6"] = { name = "1.2.3.4.6", "\5" },
+        ["1.2.3.4.7"] = { name = "1.2.3.4.7", "octets" },
       },
     }, load_certificate("wild"):extensions())
     assert.same({}, load_certificate("root"):extensions())
+    assert.same({
+      ["2.5.29.17"] = {
+        name = "X509v3 Subject Alternative Name",
+        ["1.2.3.4.1"] = { name = "1.2.3.4.1" },
+        ["1.2.3.4.2"] = { name = "1.2.3.4.2" },
+        ["1.2.3.4.3"] = { name = "1.2.3.4.3" },
+        ["1.2.3.4.4"] = { name = "1.2.3.4.4", "260101000000Z" },
+      },
+    }, load_certificate("values"):extensions())
   end)
 
   it("is valid from its first to its last second", function()

@@ -9,6 +9,7 @@
 #   expired.pem, early.pem   as server.pem, but of the past and of the future
 #   elsewhere.pem            for elsewhere.test
 #   wild.pem                 for *.wild.test, with alternative names of every kind
+#   values.pem               for values.test, with alternative names that are no text: LuaSec crashes
 #   revoked.pem              revoked by crl.pem
 #   self-signed.pem, .key    vouches for itself
 #   encrypted.key            server.key, with the password "secret"
@@ -68,7 +69,9 @@ extendedKeyUsage = clientAuth
 [elsewhere]
 subjectAltName = DNS:elsewhere.test
 [wild]
-subjectAltName = DNS:*.wild.test, DNS:wild.test, email:someone@wild.test, URI:https://wild.test/, IP:192.0.2.1, IP:2001:db8::1, RID:1.2.3.4, otherName:1.2.3.4.5;UTF8:other, dirName:directory
+subjectAltName = DNS:*.wild.test, DNS:wild.test, email:someone@wild.test, URI:https://wild.test/, IP:192.0.2.1, IP:2001:db8::1, RID:1.2.3.4, otherName:1.2.3.4.5;UTF8:other, otherName:1.2.3.4.6;INT:5, otherName:1.2.3.4.7;OCTETSTRING:octets, dirName:directory
+[values]
+subjectAltName = otherName:1.2.3.4.1;BOOL:true, otherName:1.2.3.4.2;NULL, otherName:1.2.3.4.3;OID:1.2.3.4, otherName:1.2.3.4.4;UTCTIME:260101000000Z
 [directory]
 CN = a directory
 EOF
@@ -116,6 +119,7 @@ leaf root expired /CN=localhost leaf -startdate 20200101000000Z -enddate 2020020
 leaf root early /CN=localhost leaf -startdate 20900101000000Z -enddate 20900201000000Z
 leaf root elsewhere /CN=elsewhere.test elsewhere
 leaf root wild /CN=wild.test wild
+leaf root values /CN=values.test values
 leaf root revoked /CN=localhost leaf
 openssl ca -config root.cnf -revoke revoked.pem
 openssl ca -config root.cnf -gencrl -out crl.pem

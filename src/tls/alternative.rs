@@ -17,8 +17,8 @@ pub struct AlternativeName {
     pub kind: String,
     /// What the kind is called, if it is told by an identifier.
     pub title: Option<String>,
-    /// The name itself.
-    pub value: Vec<u8>,
+    /// The name itself, if it can be told so.
+    pub value: Option<Vec<u8>>,
 }
 
 impl Certificate {
@@ -43,43 +43,28 @@ fn read(name: &GeneralNameRef, encoding: Encoding) -> Option<AlternativeName> {
         GEN_EMAIL => plain("rfc822Name", encoding.text(string())),
         GEN_DNS => plain("dNSName", encoding.text(string())),
         GEN_URI => plain("uniformResourceIdentifier", encoding.text(string())),
-        GEN_IPADD => plain("iPAddress", address(string().as_slice())?.to_string().into_bytes()),
+        GEN_IPADD => plain("iPAddress", Some(address(string().as_slice())?.to_string().into_bytes())),
         // SAFETY: names of this kind are other names.
-        GEN_OTHERNAME => unsafe { read_other(&*value.cast::<OtherName>(), encoding) },
+        GEN_OTHERNAME => unsafe { Some(read_other(&*value.cast::<OtherName>(), encoding)) },
         _ => None,
     }
 }
 
 /// # Safety
 /// `other` must be a valid name.
-unsafe fn read_other(other: &OtherName, encoding: Encoding) -> Option<AlternativeName> {
+unsafe fn read_other(other: &OtherName, encoding: Encoding) -> AlternativeName {
     // SAFETY: as the caller vouches; the value is looked at as what it says it is.
     unsafe {
         let kind = Asn1ObjectRef::from_ptr(other.kind);
-        if !is_string((*other.value).type_) {
-            return None;
-        }
-        let value = Asn1StringRef::from_ptr((*other.value).value.asn1_string);
-        Some(AlternativeName { kind: oid(kind), title: Some(kind.to_string()), value: encoding.text(value) })
+        let string = (*other.value).value.asn1_string;
+        let is_string = !NO_STRINGS.contains(&(*other.value).type_) && !string.is_null();
+        let value = if is_string { encoding.text(Asn1StringRef::from_ptr(string)) } else { None };
+        AlternativeName { kind: oid(kind), title: Some(kind.to_string()), value }
     }
 }
 
-/// Whether a type of ASN.1 is one of text.
-fn is_string(kind: i32) -> bool {
-    const KINDS: [i32; 10] = [
-        4,  // octets
-        12, // UTF-8
-        18, // numeric
-        19, // printable
-        20, // T.61
-        22, // IA5
-        26, // visible
-        27, // general
-        28, // universal
-        30, // BMP
-    ];
-    KINDS.contains(&kind)
-}
+/// The types of ASN.1 that OpenSSL does not keep as strings of bytes: truth values, nothing, and object identifiers.
+const NO_STRINGS: [i32; 3] = [1, 5, 6];
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {

@@ -26,13 +26,16 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// A string in this encoding.
-    pub(super) fn text(self, string: &Asn1StringRef) -> Vec<u8> {
-        let converted = match self {
-            Encoding::Raw => None,
-            Encoding::Utf8 => string.to_string().ok().map(String::into_bytes),
-        };
-        converted.unwrap_or_else(|| string.as_slice().to_vec())
+    /// A string in this encoding; `None` if it is no text, or not the text that it should be.
+    pub(super) fn text(self, string: &Asn1StringRef) -> Option<Vec<u8>> {
+        match self {
+            Encoding::Raw => Some(string.as_slice().to_vec()),
+            Encoding::Utf8 => {
+                let text = string.to_string().ok().map(String::into_bytes);
+                forget();
+                text
+            }
+        }
     }
 }
 
@@ -43,8 +46,8 @@ pub struct Entry {
     pub oid: String,
     /// The same in words, where there are any.
     pub name: String,
-    /// What it says.
-    pub value: Vec<u8>,
+    /// What it says, if it can be told so.
+    pub value: Option<Vec<u8>>,
 }
 
 /// A public key.

@@ -45,7 +45,7 @@ fn entries(entries: Vec<Entry>) -> Values {
         let fields = vec![
             ("oid", Value::from(entry.oid)),
             ("name", Value::from(entry.name)),
-            ("value", Value::Bytes(entry.value)),
+            ("value", entry.value.map_or(Value::Nil, Value::Bytes)),
         ];
         Value::from(Table { array: Vec::new(), fields })
     };
@@ -59,8 +59,8 @@ fn alternative_names(call: &Call<'_>) -> Result<Values, Raise> {
     };
     let array = names.into_iter().map(|name| {
         let title = name.title.map_or(Value::Nil, Value::from);
-        let fields =
-            vec![("kind", Value::from(name.kind)), ("title", title), ("value", Value::Bytes(name.value))];
+        let value = name.value.map_or(Value::Nil, Value::Bytes);
+        let fields = vec![("kind", Value::from(name.kind)), ("title", title), ("value", value)];
         Value::from(Table { array: Vec::new(), fields })
     });
     Ok(one(Table { array: array.collect(), fields: Vec::new() }))
