@@ -49,7 +49,9 @@ describe("newcontext", function()
     assert.is_truthy(raised("certificates", { "x" }):find(
       "field 'certificates': array of tables expected, got string", 1, true))
     assert.is_truthy(raised("depth", "x"):find("field 'depth': number expected, got string", 1, true))
-    assert.is_truthy(raised("depth", 1.5):find("field 'depth': number has no integer representation", 1, true))
+    for _, number in ipairs { 1.5, 1e300, 2 ^ 63, -1 / 0, 0 / 0 } do
+      assert.is_truthy(raised("depth", number):find("field 'depth': number has no integer representation", 1, true))
+    end
     assert.is_truthy(raised("dane", { "x" }):find("field 'dane': invalid option 'x'", 1, true))
     local _, message = pcall(function()
       ssl.newcontext(client { key = {} }) -- this line
@@ -135,6 +137,16 @@ describe("newcontext", function()
     assert.equal(problem, raised)
   end)
 
+  it("takes no file's name with a NUL in it", function()
+    for field, what in pairs {
+      key = "private key", certificate = "certificate", cafile = "CA locations", capath = "CA locations",
+    } do
+      local file = tls.file(field == "capath" and "ca" or "server.pem")
+      assert.equal(("error loading %s (file name contained an unexpected NUL byte)"):format(what),
+        refused(client { [field] = file .. "\0" }))
+    end
+  end)
+
   it("finds authorities in a folder", function()
     assert.same({ "ok", "ok" }, { tls.outcome(client { cafile = false, capath = tls.file "ca" }, server()) })
   end)
@@ -180,6 +192,7 @@ describe("a context", function()
     assert.is_true(context:setverifyext())
     assert.equal("certificate verify failed", (tls.outcome(context, stranger)))
     assert.same({ false, "invalid verify option (x)" }, { context:setverifyext("x") })
+    assert.same({ false, "invalid verify option (5)" }, { context:setverifyext(5) })
     assert.equal("bad argument #1 to 'setverifyext' (string expected, got table)", peers.raised(function()
       context:setverifyext({})
     end))

@@ -205,6 +205,10 @@ impl Context {
         if let Some(file) = file {
             fs::File::open(path_of(file)).map_err(|error| system_error(&error))?;
         }
+        // That a folder is not there is no error, but what cannot be a folder's name is; as the system says of files.
+        if let Some(folder) = folder.filter(|folder| folder.contains(&0)) {
+            fs::metadata(path_of(folder)).map_err(|error| system_error(&error))?;
+        }
         self.try_change(|builder| builder.load_verify_locations(file.map(path_of), folder.map(path_of)))
     }
 

@@ -29,7 +29,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("setcipher", set_ciphers).with_strings(&[2]),
     Function::direct("setciphersuites", set_ciphersuites).with_strings(&[2]),
     Function::direct("setverify", set_verify),
-    Function::direct("setverifyext", set_extensions),
+    Function::direct("setverifyext", set_extensions).with_strings(&[2, 3, 4, 5]),
     Function::direct("setoptions", set_options),
     Function::direct("setdepth", set_depth),
     Function::direct("setcurve", set_curve).with_strings(&[2]),

@@ -53,6 +53,9 @@ end
 --- On a client, says which server to ask for. On a server, says which contexts there are for the names that
 --- clients ask for; the connection's own is for all others. To be called before the handshake.
 ---
+--- As in LuaSec, whether the client is verified is for the connection's own context to say, whichever is chosen:
+--- where some name demands certificates of its clients, let the own context ask for them.
+---
 --- Raises if an argument is of the wrong type.
 ---@param names string|table<string, cosock.ssl.Context>
 ---@param strict? boolean  whether to refuse clients that ask for another name

@@ -114,7 +114,7 @@ function Reader:integer(source, field)
   local number = tonumber(value)
   if not number then
     self:fail(field, "number", value)
-  elseif number ~= math.floor(number) then
+  elseif number ~= math.floor(number) or number < -2 ^ 63 or number >= 2 ^ 63 then
     self:refuse(field, "number has no integer representation")
   end
   return number
