@@ -216,8 +216,7 @@ impl Connection {
 
     /// Whether operations that wait for the direction that is not their own can go on. Told once.
     pub fn take_across(&mut self) -> bool {
-        let can_go_on = self.waits_across
-            && (self.is_broken() || !self.is_in_handshake() && self.stream.get_ref().outgoing() == 0);
+        let can_go_on = self.waits_across && !self.is_in_handshake() && self.stream.get_ref().outgoing() == 0;
         self.waits_across &= !can_go_on;
         can_go_on
     }
