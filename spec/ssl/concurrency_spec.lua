@@ -138,7 +138,12 @@ describe("several tasks on one connection", function()
         sent[index] = pack(other:send(("x"):rep(30000000)))
       end
     end
-    run.tasks(reader(1), reader(2), sender(1), sender(2), function()
+    local writable
+    run.tasks(reader(1), reader(2), sender(1), sender(2), sender(3), sender(4), function()
+      let_others_run()
+      writable = select(2, socket.select(nil, { other }))
+    end, function()
+      let_others_run()
       let_others_run()
       local plain = socket.tcp()
       plain:connect("127.0.0.1", 0) -- fails, but makes it a client
@@ -151,7 +156,10 @@ describe("several tasks on one connection", function()
     assert.is_nil(sent[1][1])
     assert.equal("closed", sent[1][2])
     assert.is_true(sent[1][3] < 30000000)
-    assert.same({ n = 3, nil, "closed", 0 }, sent[2])
+    for index = 2, 4 do
+      assert.same({ n = 3, nil, "closed", 0 }, sent[index])
+    end
+    assert.equal(other, writable[1])
   end)
 
   it("are told when it is closed in the midst of its handshake", function()

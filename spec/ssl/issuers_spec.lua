@@ -75,6 +75,16 @@ describe("who vouches for our certificate", function()
     end
   end)
 
+  it("is not looked for where the last certificate has no key, and is not sent", function()
+    local certificates = {
+      { key = tls.file "server-rsa.key", certificate = tls.file "server-rsa.pem" },
+      { certificate = tls.file "client.pem" },
+    }
+    local _, other = tls.pair(client { protocol = "tlsv1_2", certificates = certificates },
+      server { cafile = tls.file "root.pem", verify = "peer" })
+    assert.is_nil(other:getpeercertificate())
+  end)
+
   it("is looked for when the first connection is made, and not again", function()
     local folder = tls.new_file "authorities"
     os.execute(("rm -rf %s && cp -r %s %s"):format(folder, tls.file "ca", folder))

@@ -38,18 +38,18 @@ fn poll(call: &Call<'_>) -> Result<Values, Raise> {
             let state = call.with_element(argument, position, |element| {
                 let (socket, _) = call.any_socket(element)?;
                 let socket = socket.try_borrow().ok()?;
-                Some((socket.number(), socket.is_ready()))
+                Some((socket.number(), socket.is_ready(direction)))
             });
             match state {
-                Some((number, true)) if number >= 0 && direction == Direction::Read => {
-                    ready[0].push(position)
+                Some((number, true)) if number >= 0 => {
+                    ready[usize::from(direction == Direction::Write)].push(position);
                 }
                 Some((number, _)) if number >= 0 => polled.push((number, direction, position)),
                 _ => {}
             }
         }
     }
-    let limit = if ready[0].is_empty() { seconds(call, 3)? } else { Some(Duration::ZERO) };
+    let limit = if ready.iter().all(Vec::is_empty) { seconds(call, 3)? } else { Some(Duration::ZERO) };
     polled.sort_by_key(|&(number, ..)| number);
     let descriptors: Vec<_> = polled
         .iter()

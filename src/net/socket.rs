@@ -157,13 +157,16 @@ impl Socket {
         !self.buffer.is_empty()
     }
 
-    /// Whether a receive would give something at once, be it the end, as far as that is known without the system.
-    pub fn is_ready(&self) -> bool {
+    /// Whether a receive or a send would come to an end at once, be it a bad one, as far as that is known without the
+    /// system.
+    pub fn is_ready(&self, direction: Direction) -> bool {
         #[cfg(feature = "tls")]
-        if self.tls.as_ref().is_some_and(|tls| tls.has_ended()) {
+        if let Some(tls) = &self.tls
+            && (tls.is_broken() || direction == Direction::Read && tls.has_ended())
+        {
             return true;
         }
-        self.has_received()
+        direction == Direction::Read && self.has_received()
     }
 
     /// The descriptor's number, -1 if there is none.

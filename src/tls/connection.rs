@@ -330,7 +330,7 @@ impl Connection {
         let _ = unsafe { ssl_mut(&mut self.stream).set_session(session) };
     }
 
-    /// Encrypts `data`, to be sent. Some of it may be out already.
+    /// Encrypts `data`, to be sent. Some of it may be out already. `Ok(0)` says that a handshake comes first.
     ///
     /// # Errors
     /// OpenSSL's reason.
@@ -343,10 +343,14 @@ impl Connection {
         let encrypted = self.stream.ssl_write(data);
         self.wire().send_at_once(None);
         self.has_sent |= encrypted.is_ok();
-        encrypted.map_err(|error| {
-            self.end = Some(End::Broken(None));
-            failure(&error)
-        })
+        match encrypted {
+            Err(error) if error.code() == ErrorCode::WANT_READ => Ok(0),
+            Err(error) => {
+                self.end = Some(End::Broken(None));
+                Err(failure(&error))
+            }
+            Ok(count) => Ok(count),
+        }
     }
 
     /// How much is to be sent.

@@ -22,7 +22,8 @@ pub(super) fn find(builder: &mut SslContextBuilder) {
     // and a certificate of the context or the place for a stack that stays the context's.
     unsafe {
         let current = openssl_sys::SSL_CTX_get0_certificate(context);
-        if current.is_null() {
+        // To one without a key there would be no way back.
+        if current.is_null() || openssl_sys::SSL_CTX_get0_privatekey(context).is_null() {
             return;
         }
         let mut which = CERTIFICATE_FIRST;

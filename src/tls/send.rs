@@ -37,7 +37,14 @@ impl Socket {
             return Err(CLOSED.into());
         }
         let before = *sent;
-        let outcome = tls.with_buffers(buffers, |tls| send(tls, descriptor, &mut self.buffer, data, sent));
+        let outcome = tls.with_buffers(buffers, |tls| {
+            let outcome = send(tls, descriptor, &mut self.buffer, data, sent);
+            if tls.is_broken() {
+                // The peer shall know why. An error is no news.
+                let _ = tls.push(descriptor);
+            }
+            outcome
+        });
         self.statistics.sent += (*sent - before) as f64;
         tls.note(Direction::Write, &outcome);
         outcome

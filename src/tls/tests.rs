@@ -272,10 +272,10 @@ fn the_end_is_told_in_tls() {
         client.say_end(&mut buffers).expect("there is room");
         assert_eq!(receive(&mut server, pattern, &mut buffers).expect("everything"), answer.as_bytes());
         // No event tells of the end, as the connection below stays.
-        assert!(server.is_ready() && !server.has_received());
+        assert!(server.is_ready(Direction::Read) && !server.has_received());
         let outcome = receive(&mut server, pattern, &mut buffers);
         assert!(matches!(outcome, Err(Failure::Error(text)) if text == CLOSED));
-        assert!(server.is_ready());
+        assert!(server.is_ready(Direction::Read));
     }
 }
 

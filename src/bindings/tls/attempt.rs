@@ -37,15 +37,15 @@ impl Call<'_> {
             if socket.tls.as_mut().is_some_and(|tls| tls.take_across()) {
                 self.context.runtime.wake_watchers(socket);
             }
-            if socket.tls.as_ref().is_some_and(|tls| tls.is_broken()) {
-                self.context.runtime.wake_next(socket);
-            }
             if awaited == Some(Direction::Read) && direction == Direction::Write {
                 // What it has received so far is not for itself.
                 self.context.runtime.pass_on(socket);
             }
             outcome
         })?;
+        if socket.tls.as_ref().is_some_and(|tls| tls.is_broken()) {
+            self.context.runtime.wake_next(socket);
+        }
         if raised {
             return Err(Raise::Top);
         }
