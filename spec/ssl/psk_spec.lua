@@ -152,7 +152,10 @@ describe("DANE", function()
     assert.is_true(one:setdane("localhost"))
     assert.is_false(one:setdane("localhost"))
     assert.is_false(one:settlsa(3, 1, 1, "too short"))
-    assert.is_false(one:settlsa(9, 1, 1, ("x"):rep(32)))
+    for _, number in ipairs { 9, -1, 256, 2 ^ 40 } do
+      assert.is_false(one:settlsa(number, 1, 1, ("x"):rep(32)))
+    end
+    assert.equal(not math.type, (pcall(one.settlsa, one, 3.9, 1, 1, ("x"):rep(32)))) -- cut where there are no integers
     assert.equal("bad argument #1 to 'settlsa' (number expected, got string)", peers.raised(function()
       one:settlsa("x")
     end))

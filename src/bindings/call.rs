@@ -243,7 +243,18 @@ impl Call<'_> {
         self.maybe_number(index).ok_or_else(|| self.type_error(index, "number"))
     }
 
-    /// The same, or `None` if the argument is nothing of the kind.
+    /// A number without a fraction. Where the interpreter has no integers, a fraction is cut, as by LuaSec.
+    #[cfg(feature = "tls")]
+    pub(crate) fn whole_number(&self, index: c_int) -> Result<f64, Raise> {
+        const HAS_INTEGERS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
+        let number = self.number(index)?;
+        if HAS_INTEGERS && number.fract() != 0.0 {
+            return Err(self.argument_error(index, "number has no integer representation"));
+        }
+        Ok(number.trunc())
+    }
+
+    /// The same as [`Call::number`], or `None` if the argument is nothing of the kind.
     pub(crate) fn maybe_number(&self, index: c_int) -> Option<f64> {
         let mut is_number = 0;
         // SAFETY: any index is acceptable; converting to a number allocates nothing.

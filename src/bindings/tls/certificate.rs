@@ -78,18 +78,10 @@ fn set_encoding(call: &Call<'_>) -> Result<Values, Raise> {
     Ok(one(true))
 }
 
-/// Whether numbers without a fraction are a type of their own.
-const HAS_INTEGERS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
-
 /// `validat(certificate, time)`: whether it is valid at that time, in seconds since 1970.
 fn is_valid_at(call: &Call<'_>) -> Result<Values, Raise> {
     let certificate = call.certificate(1)?;
-    let time = call.number(2)?;
-    // As LuaSec: where the interpreter has no integers, a fraction is cut.
-    if time.fract() != 0.0 && HAS_INTEGERS {
-        return Err(call.argument_error(2, "number has no integer representation"));
-    }
-    Ok(one(certificate.is_valid_at(time as i64)))
+    Ok(one(certificate.is_valid_at(call.whole_number(2)? as i64)))
 }
 
 /// `digest(certificate, algorithm)`: a fingerprint in hexadecimal, or `nil, error`.

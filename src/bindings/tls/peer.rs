@@ -229,10 +229,13 @@ fn enable_dane(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `settlsa(connection, usage, selector, kind, data)`: whether the record is of use.
 fn add_record(call: &Call<'_>) -> Result<Values, Raise> {
-    let numbers = [call.number(2)?, call.number(3)?, call.number(4)?];
+    let numbers = [call.whole_number(2)?, call.whole_number(3)?, call.whole_number(4)?];
     let data = call.string(5)?;
     open(call, |tls| {
-        let [usage, selector, kind] = numbers.map(|number| number as u8);
+        // What is no byte is no number that means anything.
+        let [Ok(usage), Ok(selector), Ok(kind)] = numbers.map(|number| u8::try_from(number as i64)) else {
+            return one(false);
+        };
         one(tls.add_record(usage, selector, kind, data))
     })
 }
