@@ -296,9 +296,9 @@ impl Runtime {
         *socket.source.get_or_insert_with(|| self.scheduler.borrow_mut().add_source())
     }
 
-    /// Whether some task waits for a socket in `direction`.
-    pub fn is_awaited(&self, socket: &Socket, direction: Direction) -> bool {
-        socket.source.is_some_and(|source| self.scheduler.borrow_mut().is_awaited(source, direction))
+    /// Whether some task is in the midst of an operation on a socket in `direction`.
+    pub fn is_in_use(&self, socket: &Socket, direction: Direction) -> bool {
+        socket.source.is_some_and(|source| self.scheduler.borrow_mut().is_in_use(source, direction))
     }
 
     /// Whether `task` may use a socket now, or has to queue behind others that wait for it.

@@ -122,6 +122,25 @@ describe("several tasks that receive on one socket", function()
     assert.same({ "0123456789", "01234" }, { first, second })
   end)
 
+  it("do not take it when their time runs out either", function()
+    local client, peer = peers.pair(socket)
+    local first, others = nil, {}
+    run.tasks(function()
+      first = client:receive(10)
+    end, function()
+      peer:send("01234")
+      let_others_run()
+      for index, limit in ipairs { 0, 0.01 } do
+        client:settimeout(limit)
+        others[index] = pack(client:receive(5))
+        client:settimeout(nil)
+      end
+      peer:send("56789")
+    end)
+    assert.equal("0123456789", first)
+    assert.same({ { n = 3, nil, "timeout", "" }, { n = 3, nil, "timeout", "" } }, others)
+  end)
+
   it("all learn that the peer has closed", function()
     local client, peer = peers.pair(socket)
     local results = {}

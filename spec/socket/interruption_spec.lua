@@ -56,6 +56,15 @@ describe("closing a socket that tasks wait on", function()
     assert.is_true(peer:receive("*a") == peers.too_much:sub(1, last))
   end)
 
+  it("hands over what has been received although more and more arrives", function()
+    for _, pattern in ipairs { "*a", "*l", 1e9 } do
+      local client, peer = peers.pair(socket)
+      local received = peers.close_in_a_flood(client, peer, pattern)
+      assert.same({ n = 3, nil, "closed" }, { n = received.n, received[1], received[2] })
+      assert.is_true(#received[3] > 1000000) -- the rest is on its way
+    end
+  end)
+
   it("wakes all of them", function()
     local client = peers.pair(socket)
     local woken = 0

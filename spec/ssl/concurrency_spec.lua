@@ -95,6 +95,13 @@ describe("several tasks on one connection", function()
     assert.is_true(sent[3] < 30000000)
   end)
 
+  it("are handed what has arrived when it is closed although more and more arrives", function()
+    local one, other = tls.pair()
+    local received = peers.close_in_a_flood(other, one, 1e9)
+    assert.same({ n = 3, nil, "closed" }, { n = received.n, received[1], received[2] })
+    assert.is_true(#received[3] > 1000000) -- the rest is on its way
+  end)
+
   it("are all told that the peer will send no more, although its connection stays", function()
     local client, server, relay, forth, back = tls.relayed()
     local received = {}

@@ -245,6 +245,29 @@ function M.fill(sock)
   return sent
 end
 
+--- Closes a socket while a task receives from it and its peer sends as fast as it can.
+---@param receiver table
+---@param sender table
+---@param pattern string|number  what can never have come in full
+---@return table received  what `receive` gives, packed; of much that was sent, most has been received
+function M.close_in_a_flood(receiver, sender, pattern)
+  local received, goes_on = nil, true
+  run.tasks(function()
+    received = M.pack(receiver:receive(pattern))
+  end, function()
+    local piece = ("x"):rep(100000)
+    while goes_on do
+      goes_on = sender:send(piece)
+    end
+  end, function()
+    repeat
+      cosock_socket.sleep(0)
+    until select(2, sender:getstats()) > 30000000
+    receiver:close()
+  end)
+  return received
+end
+
 --- `M.too_much` is more bytes than the system's buffers between two sockets ever hold. They are made when they are
 --- asked for, and not kept: what a spec file has loaded stays in memory until all have run.
 setmetatable(M, {

@@ -174,6 +174,16 @@ impl Call<'_> {
         }
     }
 
+    /// Whether what has been received already is for others, behind whom the running task has to queue.
+    pub(super) fn is_for_others(&self, socket: &Socket) -> bool {
+        match self.place() {
+            Place::Task(task) if !socket.buffer.is_empty() => {
+                !self.context.runtime.may_proceed(task, socket, Direction::Read)
+            }
+            _ => false,
+        }
+    }
+
     /// Parks the task, or fails because the time is up. What an operation waits for may be the other
     /// direction.
     fn wait<T>(

@@ -357,8 +357,8 @@ pub(crate) fn close(runtime: &Runtime, socket: &mut Socket) {
     if let Some(tls) = socket.tls.take() {
         tls.end(socket.descriptor.as_ref());
     }
-    // What has arrived for a task that waits for more is handed to it as its partial result.
-    if !runtime.is_awaited(socket, Direction::Read) {
+    // What has arrived for a task that wants more is handed to it as its partial result.
+    if !runtime.is_in_use(socket, Direction::Read) {
         socket.buffer.clear();
     }
     runtime.release_socket(socket);

@@ -39,6 +39,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     if let Some(values) = at_once(call, socket, pattern, prefix, began) {
         return Ok(values);
     }
+    let is_for_others = call.is_for_others(socket);
     let attempt = call.context.runtime.with_scratch(|scratch| {
         call.attempt(socket, Direction::Read, began, |socket, may_block| {
             let outcome = socket.receive(pattern, scratch, may_block);
@@ -64,7 +65,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
             again.values()
         }
         // What has arrived is handed over, once.
-        Attempt::Failed(error) if socket.buffer.is_empty() => {
+        Attempt::Failed(error) if socket.buffer.is_empty() || is_for_others => {
             failed(error).and(prefix.map_or(Value::from(""), Value::Argument))
         }
         Attempt::Failed(error) => {

@@ -101,6 +101,15 @@ impl Scheduler {
         self.source(source).is_some_and(|entry| !entry.queue(direction).is_empty())
     }
 
+    /// Whether some task is in the midst of an operation on `source` in `direction`, be it that it waits or that it only
+    /// lets others run.
+    pub fn is_in_use(&mut self, source: SourceId, direction: Direction) -> bool {
+        self.source(source).is_some_and(|entry| {
+            let queue = entry.queue(direction);
+            queue.turn.is_some() || !queue.is_empty()
+        })
+    }
+
     /// Whether `task` may use `source` now, or has to queue behind others that wait for it.
     pub fn may_proceed(&mut self, task: TaskId, source: SourceId, direction: Direction) -> bool {
         self.source(source).is_none_or(|entry| {

@@ -33,7 +33,7 @@ fn close(call: &Call<'_>) -> Result<Values, Raise> {
     };
     if tls.is_established() {
         // Whoever waits is told now, whatever becomes of the rest, and is handed what has arrived.
-        if !runtime.is_awaited(socket, Direction::Read) {
+        if !runtime.is_in_use(socket, Direction::Read) {
             socket.buffer.clear();
         }
         runtime.release_socket(socket);

@@ -28,6 +28,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     if let Some(values) = at_once(call, socket, pattern, prefix, began) {
         return Ok(values);
     }
+    let is_for_others = call.is_for_others(socket);
     let attempt = call.attempt_tls(socket, Direction::Read, began, |socket, may_block| {
         if let Some(outcome) = socket.receive_buffered(pattern) {
             return outcome;
@@ -47,7 +48,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
             again.values()
         }
         // What has arrived is handed over, once.
-        Attempt::Failed(error) if socket.buffer.is_empty() => {
+        Attempt::Failed(error) if socket.buffer.is_empty() || is_for_others => {
             failed(error).and(prefix.map_or(Value::from(""), Value::Argument))
         }
         Attempt::Failed(error) => {

@@ -339,6 +339,8 @@ impl Pair {
             for direction in [Direction::Read, Direction::Write] {
                 let awaited = self.model.lines.iter().any(|line| line.0 == (source, direction));
                 assert_eq!(self.scheduler.is_awaited(self.sources[source], direction), awaited);
+                let has_turn = self.model.tasks.iter().any(|task| task.turn == Some((source, direction)));
+                assert_eq!(self.scheduler.is_in_use(self.sources[source], direction), awaited || has_turn);
             }
         }
     }
