@@ -85,7 +85,7 @@ pub(super) fn at_once(
     prefix: Option<c_int>,
     began: Option<f64>,
 ) -> Option<Values> {
-    if socket.buffer.is_empty() || began.is_some() {
+    if socket.buffer.is_empty() || began.is_some() || socket.descriptor.is_none() {
         return None;
     }
     let runtime = &call.context.runtime;

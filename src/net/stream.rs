@@ -48,6 +48,10 @@ impl Socket {
         scratch: &mut [u8],
         may_block: bool,
     ) -> Result<Received, Failure> {
+        // What is left of it then is for whoever was in the midst of receiving, as a part.
+        if self.descriptor.is_none() {
+            return Err(CLOSED.into());
+        }
         let waits_for_a_byte = pattern == Pattern::Exactly(0);
         let is_device = self.family == Family::Device;
         for _ in 0..CALLS_IN_A_ROW {

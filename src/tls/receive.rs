@@ -25,7 +25,7 @@ const WORTH_A_CALL: usize = 4 * 1024;
 impl Socket {
     /// What has been decrypted already, if that decides: what `pattern` asks for, or that it cannot come.
     pub fn receive_buffered(&mut self, pattern: Pattern) -> Option<Result<Received, Failure>> {
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() || !self.tls.as_ref().is_some_and(|tls| tls.is_established()) {
             None
         } else if let Some(found) = self.buffer.find(pattern) {
             Some(Ok(Received::InBuffer(found)))
