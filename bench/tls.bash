@@ -37,13 +37,13 @@ figures() {
 # One measurement each; sets rate and by_cpu.
 tls_echo() { # MODULE CONNECTIONS
     start_tls "$1" 1.3 echo
-    read -r rate by_cpu < <(figures build/bench/tls echo "$port" "$2" "$seconds" "$server")
+    read -r rate by_cpu < <(figures build/bench/tls echo "$port" "$2" "$seconds" "$server") || true
     stop_server
 }
 
 tls_accept() { # MODULE VERSION full|resumed
     start_tls "$1" "$2" greet
-    read -r rate by_cpu < <(figures build/bench/tls handshakes "$port" 20 "$seconds" "$2" "$3" "$server")
+    read -r rate by_cpu < <(figures build/bench/tls handshakes "$port" 20 "$seconds" "$2" "$3" "$server") || true
     stop_server
 }
 
@@ -51,7 +51,7 @@ tls_connect() { # MODULE VERSION full|resumed
     start_server build/bench/tls serve "$2" "$3" "$tls_folder/certificate" "$tls_folder/key" ||
         die "no server: $(head -n 1 "$log")"
     export LUA_PATH=$tls_lua_path
-    read -r rate by_cpu < <("${on_load_cpu[@]}" "$tls_lua" bench/tls.lua "$1" - - "$2" client "$port" 2000 20 2>>"$log")
+    read -r rate by_cpu < <("${on_load_cpu[@]}" "$tls_lua" bench/tls.lua "$1" - - "$2" client "$port" 2000 20 2>>"$log") || true
     stop_server
 }
 
