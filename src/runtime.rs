@@ -268,16 +268,6 @@ impl Runtime {
         }
     }
 
-    /// Wakes the next task that waits to receive, and the next that waits to send: no event may come any more.
-    #[cfg(feature = "tls")]
-    pub fn wake_next(&self, socket: &Socket) {
-        if let Some(source) = socket.source {
-            let mut scheduler = self.scheduler.borrow_mut();
-            scheduler.notify(source, Direction::Read);
-            scheduler.notify(source, Direction::Write);
-        }
-    }
-
     /// Sees to it that a socket's events in `direction` reach whoever waits for its source.
     ///
     /// # Errors
@@ -307,12 +297,14 @@ impl Runtime {
     }
 
     /// Wakes the next task that waits to receive from a socket, if something is left in its buffer, or may be
-    /// left in its connection, where no event tells of it.
+    /// left in its connection, where no event tells of it; and the next that waits to send, if that is in vain.
     pub fn pass_on(&self, socket: &Socket) {
-        if let Some(source) = socket.source
-            && (socket.buffer.has_more() || socket.speaks_tls())
-        {
+        let Some(source) = socket.source else { return };
+        if socket.buffer.has_more() || socket.speaks_tls() {
             self.scheduler.borrow_mut().notify(source, Direction::Read);
+        }
+        if socket.is_ready(Direction::Write) {
+            self.scheduler.borrow_mut().notify(source, Direction::Write);
         }
     }
 

@@ -120,8 +120,7 @@ describe("who vouches for our certificate", function()
   it("is the same as with LuaSec", function()
     local luasec = tls.luasec()
     if not luasec then
-      pending "LuaSec is not installed for this interpreter"
-      return
+      pending "LuaSec is not installed"
     end
     for _, name in ipairs { "server", "server-rsa", "expired", "self-signed", "stranger", "client" } do
       for _, trusted in ipairs { "root", "other-root", "self-signed" } do

@@ -43,9 +43,6 @@ impl Call<'_> {
             }
             outcome
         })?;
-        if socket.tls.as_ref().is_some_and(|tls| tls.is_broken()) {
-            self.context.runtime.wake_next(socket);
-        }
         if raised {
             return Err(Raise::Top);
         }
