@@ -114,14 +114,6 @@ static void open_connection(struct connection *connection) {
   if (epoll_ctl(poller, EPOLL_CTL_ADD, connection->fd, &event) < 0) die("epoll_ctl");
 }
 
-static int go_on(struct connection *);
-
-/* The same, with the first step of the handshake. */
-static void begin(struct connection *connection) {
-  open_connection(connection);
-  go_on(connection);
-}
-
 static void close_connection(struct connection *connection) {
   SSL_free(connection->tls);
   close(connection->fd);
@@ -168,12 +160,27 @@ static int go_on(struct connection *connection) {
         return 1;
       }
     } else if (purpose == ONE_BYTE) {
-      if (resume && done > 0 && !SSL_session_reused(connection->tls)) die("not resumed");
+      if (resume && session && !SSL_session_reused(connection->tls)) die("not resumed");
       if (resume && !session) session = SSL_get1_session(connection->tls);
       SSL_shutdown(connection->tls);
       return 0;
     }
   }
+}
+
+/* Goes on with a connection, and with another one in its place when it is over. */
+static void go_on_or_replace(struct connection *connection) {
+  while (!go_on(connection)) {
+    close_connection(connection);
+    if (purpose == ONE_BYTE) done++;
+    open_connection(connection);
+  }
+}
+
+/* Opens a connection and takes the first step of its handshake; a quick server may be through with it at once. */
+static void begin(struct connection *connection) {
+  open_connection(connection);
+  go_on_or_replace(connection);
 }
 
 static void go_on_for(double span) {
@@ -183,11 +190,7 @@ static void go_on_for(double span) {
     int count = epoll_wait(poller, events, EVENTS, 100);
     if (count < 0 && errno != EINTR) die("epoll_wait");
     for (int i = 0; i < count; i++) {
-      struct connection *connection = events[i].data.ptr;
-      if (go_on(connection)) continue;
-      close_connection(connection);
-      if (purpose == ONE_BYTE) done++;
-      begin(connection);
+      go_on_or_replace(events[i].data.ptr);
     }
   } while (seconds(CLOCK_MONOTONIC) < end);
 }
@@ -198,8 +201,9 @@ static void measure(long count, double span, long pid) {
   struct connection *connections = calloc(count, sizeof *connections);
   if (!connections) die("calloc");
   if (purpose == ONE_BYTE && resume) { /* the first session is for all */
-    begin(&connections[0]);
-    while (done == 0) go_on_for(0);
+    struct epoll_event event;
+    open_connection(&connections[0]);
+    while (go_on(&connections[0])) epoll_wait(poller, &event, 1, -1);
     close_connection(&connections[0]);
   }
   long before = pid ? resident_bytes(pid) : 0;
