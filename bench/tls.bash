@@ -28,22 +28,22 @@ start_tls() {
         die "no server: $(head -n 1 "$log")"
 }
 
-# figures COMMAND...: what the load prints under the name per_second, and its share of server_busy (1 without).
+# figures COMMAND...: what the load prints under the name per_second, its share of server_busy (1 without), and load_busy.
 figures() {
     "${on_load_cpu[@]}" "$@" 2>>"$log" | awk '$1 == "per_second" { rate = $2 } $1 == "server_busy" { busy = $2 }
-        END { if (!rate) exit 1; print rate, busy ? rate / busy : rate }'
+        $1 == "load_busy" { load = $2 } END { if (!rate) exit 1; print rate, busy ? rate / busy : rate, load }'
 }
 
-# One measurement each; sets rate and by_cpu.
+# One measurement each; sets rate and by_cpu, and load_busy if that is known.
 tls_echo() { # MODULE CONNECTIONS
     start_tls "$1" 1.3 echo
-    read -r rate by_cpu < <(figures build/bench/tls echo "$port" "$2" "$seconds" "$server") || true
+    read -r rate by_cpu load_busy < <(figures build/bench/tls echo "$port" "$2" "$seconds" "$server") || true
     stop_server
 }
 
 tls_accept() { # MODULE VERSION full|resumed
     start_tls "$1" "$2" greet
-    read -r rate by_cpu < <(figures build/bench/tls handshakes "$port" 20 "$seconds" "$2" "$3" "$server") || true
+    read -r rate by_cpu load_busy < <(figures build/bench/tls handshakes "$port" 20 "$seconds" "$2" "$3" "$server") || true
     stop_server
 }
 
@@ -138,7 +138,7 @@ against_openssl() {
 
 # against_copas NAME MEASURE ARGUMENT...
 against_copas() {
-    local name=$1 measure=$2 pair their_rate their_cpu by_rate=() by_processor=() rates=()
+    local name=$1 measure=$2 pair their_rate their_cpu load_busy="" by_rate=() by_processor=() rates=() loads=()
     shift 2
     for ((pair = 1; pair <= pairs; pair++)); do
         "$measure" bench.peers.copas_tls "$@"
@@ -149,9 +149,10 @@ against_copas() {
         rates+=("$rate")
         by_rate+=("$(ratio "$rate" "$their_rate")")
         by_processor+=("$(ratio "$by_cpu" "$their_cpu")")
+        if [[ -n $load_busy ]]; then loads+=("$load_busy"); fi
     done
-    printf '%-38s %14s %-18s %s\n' "$name" "$(median %.0f "${rates[@]}")" "$(median_and_range "${by_rate[@]}")" \
-        "$(median_and_range "${by_processor[@]}")"
+    printf '%-38s %14s %-18s %-18s %s\n' "$name" "$(median %.0f "${rates[@]}")" "$(median_and_range "${by_rate[@]}")" \
+        "$(median_and_range "${by_processor[@]}")" "${loads[*]:+$(median %.2f "${loads[@]}")}"
 }
 
 # What an idle connection costs, in bytes.
@@ -174,7 +175,7 @@ tls_benchmarks() {
         echo "tls: $lua does not load LuaSec and copas" >&2
         return
     fi
-    printf '%-38s %14s %-18s %s\n' "TLS, $lua, to LuaSec in copas" "a second" ratio "ratio by CPU time"
+    printf '%-38s %14s %-18s %-18s %s\n' "TLS, $lua, to LuaSec in copas" "a second" ratio "ratio by CPU time" load
     for part; do
         case $part in
         tls_echo)

@@ -14,6 +14,7 @@
  * VERSION is 1.2 or 1.3. With the server's process number, it prints how much of the time that process computed.
  *
  *   per_second N                   answered lines, finished handshakes, or bytes
+ *   load_busy N                    share of the time that this program computed: near 1, it is the limit
  *   server_busy N                  share of the time that process PID computed
  *   bytes_per_connection N         growth of the resident memory of process PID
  *
@@ -219,10 +220,12 @@ static void measure(long count, double span, long pid) {
   }
   go_on_for(WARM_UP);
   done = 0;
-  double server_time = seconds(server_clock), start = seconds(CLOCK_MONOTONIC);
+  double server_time = seconds(server_clock), our_time = seconds(CLOCK_PROCESS_CPUTIME_ID);
+  double start = seconds(CLOCK_MONOTONIC);
   go_on_for(span);
   span = seconds(CLOCK_MONOTONIC) - start;
   printf("per_second %.0f\n", done / span);
+  printf("load_busy %.2f\n", (seconds(CLOCK_PROCESS_CPUTIME_ID) - our_time) / span);
   if (pid) printf("server_busy %.2f\n", (seconds(server_clock) - server_time) / span);
 }
 
