@@ -275,9 +275,11 @@ impl Runtime {
     pub fn watch_socket(&self, socket: &mut Socket, direction: Direction) -> io::Result<SourceId> {
         let source = self.source_of(socket);
         let descriptor = socket.open_descriptor()?;
-        self.reactor.borrow_mut().watch(source, descriptor.as_fd(), direction, || {
+        let mut reactor = self.reactor.borrow_mut();
+        reactor.watch(source, descriptor.as_fd(), direction, || {
             self.scheduler.borrow_mut().is_awaited(source, Direction::Write)
         })?;
+        reactor.expect(socket.is_streaming() && direction == Direction::Read);
         Ok(source)
     }
 

@@ -141,6 +141,15 @@ impl Socket {
         false
     }
 
+    /// Whether more is likely to come by itself: much has come in large pieces, and nothing has been sent since. Not known
+    /// without TLS, where looking for it gains nothing.
+    pub fn is_streaming(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref().is_some_and(|tls| tls.is_streaming());
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// Forgets that the socket was drained if a wait has ended since.
     pub fn look_again(&mut self) {
         if std::mem::take(&mut self.woken) {

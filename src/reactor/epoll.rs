@@ -17,7 +17,7 @@ use rustix::event::epoll::{self, EventFlags};
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use super::Readiness;
-use super::patience::Patience;
+use super::patience::{GATHERING, Patience};
 use crate::net::readiness::poll_for;
 
 /// The key of the poller's own notifier, which it keeps for itself.
@@ -53,7 +53,8 @@ impl Collector {
         }
     }
 
-    /// Waits for events up to `limit`, perhaps a millisecond less, and adds them to `reported`.
+    /// Waits for events up to `limit`, perhaps a millisecond less, and adds them to `reported`. Of a stream
+    /// (`is_streaming`) some more may come before this looks.
     ///
     /// # Errors
     /// Those of the event queue, `EINTR` included.
@@ -61,12 +62,13 @@ impl Collector {
         &mut self,
         poller: &Poller,
         limit: Option<Duration>,
+        is_streaming: bool,
         reported: &mut Vec<Readiness>,
     ) -> io::Result<()> {
         if limit == Some(Duration::ZERO) {
             self.look(poller)?;
         } else {
-            self.wait_long(poller, limit)?;
+            self.wait_long(poller, limit, is_streaming)?;
         }
         if self.events.iter().any(|event| event.data.u64() == NOTIFIER) {
             // What else there is is reported once more, as nobody has dealt with it.
@@ -91,13 +93,19 @@ impl Collector {
     }
 
     /// Waits for events, and looks a few times before it sleeps if that is promising.
-    fn wait_long(&mut self, poller: &Poller, limit: Option<Duration>) -> io::Result<()> {
+    fn wait_long(&mut self, poller: &Poller, limit: Option<Duration>, is_streaming: bool) -> io::Result<()> {
         let looking = self.patience.looking().min(limit.unwrap_or(Duration::MAX));
         let began = Instant::now();
         if looking.is_zero() {
             self.sleep(poller, limit)?;
             self.patience.slept(began.elapsed());
             return Ok(());
+        }
+        if is_streaming {
+            let gathering = looking.min(GATHERING);
+            while began.elapsed() < gathering {
+                hint::spin_loop();
+            }
         }
         loop {
             self.look(poller)?;

@@ -43,6 +43,8 @@ pub struct Reactor {
     collector: Collector,
     /// What the last wait reported and nobody asked for yet, the next one last.
     reported: Vec<Readiness>,
+    /// What [`Reactor::expect`] was told since the last wait.
+    is_streaming: bool,
     /// The registered sources, each at its index.
     registrations: Vec<Option<Registration>>,
 }
@@ -65,6 +67,7 @@ impl Reactor {
             poller: Arc::new(Poller::new()?),
             collector: Collector::new(EVENTS_AT_ONCE),
             reported: Vec::new(),
+            is_streaming: false,
             registrations: Vec::new(),
         })
     }
@@ -152,6 +155,12 @@ impl Reactor {
         }
     }
 
+    /// Says whether the source that somebody begins to wait for receives a stream, of which more is likely to come by itself.
+    /// Until the next wait, the last word counts.
+    pub fn expect(&mut self, is_streaming: bool) {
+        self.is_streaming = is_streaming;
+    }
+
     /// Whether nothing is registered.
     pub fn is_empty(&self) -> bool {
         self.registrations.iter().all(Option::is_none)
@@ -165,7 +174,8 @@ impl Reactor {
     /// the interpreter's signal handler has asked to run something.
     pub fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         self.reported.clear();
-        self.collector.wait(&self.poller, limit, &mut self.reported)?;
+        let is_streaming = mem::take(&mut self.is_streaming);
+        self.collector.wait(&self.poller, limit, is_streaming, &mut self.reported)?;
         self.reported.reverse();
         Ok(())
     }
@@ -238,11 +248,13 @@ mod tests {
         let ready = Readiness { key: source.key(), readable: true, writable: false };
         for round in 0..200 {
             theirs.write_all(b"x").expect("there is room");
+            reactor.expect(round % 3 == 0);
             reactor.wait(None).expect("something is there");
             assert_eq!((reactor.next_event(), reactor.next_event()), (Some(ready), None));
             ours.read_exact(&mut [0]).expect("a byte was sent");
             if round % 20 == 19 {
                 let began = Instant::now();
+                reactor.expect(round % 40 == 19);
                 reactor.wait(Some(Duration::from_millis(3))).expect("the time is limited");
                 assert_eq!(reactor.next_event(), None);
                 assert!(began.elapsed() >= Duration::from_millis(2), "it has not slept");

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// For how long to look before sleeping. A peer that has to be woken first can answer in that time; once both look, it
 /// takes a fraction.
 const LOOKING: Duration = Duration::from_micros(20);
+/// For how long not to look when a stream comes: what comes meanwhile is received together, and whoever sends is not held up
+/// by telling of each piece. To encrypt a record of TLS takes a little longer.
+pub(super) const GATHERING: Duration = Duration::from_micros(5);
 /// What has been found by then was worth it: a sleep takes the processor as long.
 const CHEAP: Duration = Duration::from_micros(12);
 /// A sleep that took no longer, being woken included, might have been spent looking. What was found later by looking was

@@ -31,6 +31,7 @@ impl Collector {
         &mut self,
         poller: &Poller,
         limit: Option<Duration>,
+        _is_streaming: bool,
         reported: &mut Vec<Readiness>,
     ) -> io::Result<()> {
         // The poller itself hides that a signal came.

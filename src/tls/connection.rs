@@ -71,6 +71,8 @@ pub struct Connection {
     pub(super) tickets: Option<Rc<Tickets>>,
     /// Whether what is to be sent are those, and may go out together with data.
     pub(super) waits_for_data: bool,
+    /// How many bytes have been received in large pieces one after the other, with nothing sent in between.
+    pub(super) streamed: usize,
     /// What the last operation had to wait for.
     pub want: Option<Direction>,
     /// Whether an operation waits for the direction that is not its own.
@@ -113,6 +115,7 @@ impl Connection {
                 has_tickets: false,
                 tickets: None,
                 waits_for_data: false,
+                streamed: 0,
                 want: None,
                 waits_across: false,
             }),

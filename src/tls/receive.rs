@@ -22,6 +22,12 @@ const AT_A_TIME: usize = 64 * 1024;
 /// So much, in bytes, is worth a call of OpenSSL's of its own. Less is taken from what a call for more has decrypted.
 const WORTH_A_CALL: usize = 4 * 1024;
 
+/// A piece of so many bytes, received at once, is a large one.
+const LARGE: usize = 4 * 1024;
+
+/// So many bytes in large pieces are no answer to a question any more, but a stream.
+pub(super) const STREAM: usize = 1024 * 1024;
+
 impl Socket {
     /// What has been decrypted already, if that decides: what `pattern` asks for, or that it cannot come.
     pub fn receive_buffered(&mut self, pattern: Pattern) -> Option<Result<Received, Failure>> {
@@ -71,6 +77,19 @@ impl Socket {
         });
         tls.note(Direction::Read, &outcome);
         outcome
+    }
+}
+
+impl Connection {
+    /// Whether more is likely to come by itself. [`Socket::is_streaming`] asks this.
+    pub fn is_streaming(&self) -> bool {
+        self.streamed >= STREAM
+    }
+
+    /// Notes how much has just been pulled.
+    fn note_piece(&mut self) {
+        let length = self.expected();
+        self.streamed = if length >= LARGE { self.streamed.saturating_add(length) } else { 0 };
     }
 }
 
@@ -201,6 +220,7 @@ impl Receiving<'_> {
             }
             Ok(pulled) => {
                 *self.drained = pulled == Pulled::Some { all: true };
+                self.tls.note_piece();
                 Ok(())
             }
             Err(error) => {

@@ -36,6 +36,7 @@ impl Socket {
         if !tls.is_established() {
             return Err(CLOSED.into());
         }
+        tls.streamed = 0;
         let before = *sent;
         let outcome = tls.with_buffers(buffers, |tls| {
             let outcome = send(tls, descriptor, &mut self.buffer, data, sent);
