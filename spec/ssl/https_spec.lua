@@ -239,6 +239,16 @@ describe("https", function()
       assert.equal("12345", (request { url = url("cut", open), options = { "all", "ignore_unexpected_eof" } }))
     end)
 
+    it("that is a reset breaks a body off, too", function()
+      assert.same({ n = 4, nil, "closed", "12345", nil }, peers.pack(https.request(url("reset", open))))
+      assert.same({ n = 4, nil, "closed", "12345", nil }, peers.pack(https.request(url("reset", "12345"))))
+      local parts = {}
+      assert.same({ nil, "closed" }, { https.request { url = url("reset", open), sink = ltn12.sink.table(parts) } })
+      assert.equal("12345", table.concat(parts))
+      assert.equal("12345", (https.request(url("reset", whole))))
+      assert.equal("12345", (request { url = url("reset", open), options = { "all", "ignore_unexpected_eof" } }))
+    end)
+
     it("of any kind is none of a body's whose length is known", function()
       assert.equal("12345", (https.request(url("raw", whole))))
       assert.equal("12345", (https.request(url("cut", whole))))

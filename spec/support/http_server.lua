@@ -13,6 +13,7 @@
 --   /drop/BYTES               these bytes; closes when the next request has come
 --   /slow/SECONDS/BYTES       these bytes, one at a time with a pause before each
 --   /cut/BYTES                these bytes; ends the stream without saying so in TLS
+--   /reset/BYTES              these bytes; resets the connection
 --   /pause/SECONDS/A/B        the bytes A, a pause, the bytes B; closes
 --   /endless/A/B              the bytes A, and the bytes B again and again
 --   /silent                   nothing at all; waits for the client to go
@@ -120,16 +121,22 @@ function handlers.drop(client, _, bytes)
   read_head(client)
 end
 
+--- Another client of the same descriptor, which knows nothing of TLS.
+local function below(client)
+  local plain = socket.tcp()
+  plain:connect("127.0.0.1", 0) -- fails, but makes it a client
+  plain:close()
+  plain:setfd(client:getfd())
+  return plain
+end
+
 --- Ends what is sent.
 local function end_stream(client)
   if client.shutdown then
     client:shutdown "send"
     return
   end
-  local plain = socket.tcp()
-  plain:connect("127.0.0.1", 0) -- fails, but makes it a client
-  plain:close()
-  plain:setfd(client:getfd())
+  local plain = below(client)
   plain:shutdown "send"
   plain:setfd(-1)
 end
@@ -139,6 +146,15 @@ function handlers.cut(client, request, bytes)
   client:send(bytes)
   end_stream(client)
   client:receive "*a"
+end
+
+function handlers.reset(client, request, bytes)
+  read_body(client, request)
+  client:send(bytes)
+  local plain = below(client)
+  plain:setoption("linger", { on = true, timeout = 0 })
+  plain:close()
+  client:close() -- nothing is left to be closed
 end
 
 function handlers.slow(client, _, seconds, bytes)

@@ -8,8 +8,17 @@ use super::value::{Raise, Value, Values, one};
 use crate::net::headers::{LONGEST_NAME, PlainHeaders, plain_headers};
 
 /// The functions.
-pub(super) const FUNCTIONS: &[Function] =
-    &[Function::direct("is_quiet", is_quiet), Function::direct("take_headers", take_headers)];
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::direct("is_cut_off", is_cut_off),
+    Function::direct("is_quiet", is_quiet),
+    Function::direct("take_headers", take_headers),
+];
+
+/// `is_cut_off(socket)`: whether an end of what is received is none that the peer has told by TLS. False without TLS, and if the
+/// object is none of our sockets.
+fn is_cut_off(call: &Call<'_>) -> Result<Values, Raise> {
+    Ok(one(call.any_socket(1).is_some_and(|(socket, _)| socket.borrow().is_cut_off())))
+}
 
 /// `is_quiet(socket)`: whether it is open and nothing has arrived; nil if that cannot be told, as the
 /// object is none of our sockets, or speaks TLS, where not all that arrives is for the program.

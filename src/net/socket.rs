@@ -141,6 +141,14 @@ impl Socket {
         false
     }
 
+    /// Whether an end of what is received is none that the peer has told by TLS.
+    pub fn is_cut_off(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.as_ref().is_some_and(|tls| !tls.is_content_with_end());
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// Whether more is likely to come by itself: much has come in large pieces, and nothing has been sent since. Not known
     /// without TLS, where looking for it gains nothing.
     pub fn is_streaming(&self) -> bool {

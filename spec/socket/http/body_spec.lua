@@ -52,6 +52,10 @@ describe("the body of a reply", function()
         assert.equal("", body_of(HEAD .. "\r\n"))
       end)
 
+      it("ends with a reset as well, as with LuaSocket", function()
+        assert.equal("abcd", body_of(nil, { url = server:url("reset", HEAD .. "\r\nabcd") }))
+      end)
+
       it("comes in chunks", function()
         local chunks = "3\r\nabc\r\n0A;x=y\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n"
         local results, calls = fetch(HEAD .. "Transfer-Encoding: chunked\r\n\r\n" .. chunks)

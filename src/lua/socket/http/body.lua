@@ -47,13 +47,13 @@ end
 --- A body that ends when the server closes the connection.
 ---@class cosock.HttpOpenBody
 ---@field is_complete false  nothing can follow it
----@field package reader {receive: function, close: function}
+---@field package reader {receive: function, close: function, is_cut_off: function}
 ---@field package ended boolean?
 ---@field package failure string?
 local Open = {}
 Open.__index = Open
 
---- The source, as above. Closes the connection at the end.
+--- The source, as above. Closes the connection at the end. By TLS the server tells it: anybody can reset a connection.
 ---@return string? data
 ---@return string? error
 function Open:next()
@@ -65,7 +65,7 @@ function Open:next()
   local data, err, partial = self.reader:receive(stream.socket.BLOCKSIZE, nil, MOST)
   if data then
     return data
-  elseif err == "closed" then
+  elseif err == "closed" and not self.reader:is_cut_off() then
     self.reader:close()
     self.ended = true
     return partial
@@ -86,7 +86,7 @@ function M.sized(reader, length)
 end
 
 --- A body that ends with the connection.
----@param reader {receive: function, close: function}
+---@param reader {receive: function, close: function, is_cut_off: function}
 ---@return cosock.HttpOpenBody
 function M.open(reader)
   return setmetatable({ reader = reader, is_complete = false }, Open)
@@ -114,7 +114,7 @@ function M.length(headers)
 end
 
 --- The body that headers announce.
----@param reader {receive: function, close: function}
+---@param reader {receive: function, close: function, is_cut_off: function}
 ---@param headers table<string, string>
 ---@return cosock.HttpBody|cosock.HttpOpenBody|cosock.ChunkedBody
 function M.announced(reader, headers)

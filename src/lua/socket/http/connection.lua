@@ -14,7 +14,7 @@ local socket = require "cosock.socket"
 local tunnels = require "cosock.socket.http.tunnel"
 
 local clock = native.task.clock
-local is_quiet, take_headers = native.http.is_quiet, native.http.take_headers
+local is_cut_off, is_quiet, take_headers = native.http.is_cut_off, native.http.is_quiet, native.http.take_headers
 
 local M = {}
 
@@ -266,6 +266,12 @@ function Connection:is_quiet()
   self.c:settimeout(0)
   local data, err = self.c:receive(0)
   return not data and M.is_timeout(err)
+end
+
+--- Whether an end of what the server sends is none that it has told by TLS, where that is used.
+---@return boolean
+function Connection:is_cut_off()
+  return is_cut_off(self.c)
 end
 
 --- Prepares a connection that waited for a further request.
