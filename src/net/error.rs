@@ -51,7 +51,7 @@ pub fn c_library_text(code: i32) -> Text {
 }
 
 /// The text for a failed name resolution: LuaSocket's own where it has one, else the C library's.
-pub fn resolver_error(error: &LookupError) -> Text {
+pub fn resolver_error(error: LookupError) -> Text {
     let text = match error.error_num() {
         libc::EAI_AGAIN => "temporary failure in name resolution",
         libc::EAI_BADFLAGS => "invalid value for ai_flags",
@@ -68,12 +68,17 @@ pub fn resolver_error(error: &LookupError) -> Text {
 }
 
 /// The C library's own text for a failed name resolution.
-pub fn c_library_resolver_error(error: &LookupError) -> Text {
+pub fn c_library_resolver_error(error: LookupError) -> Text {
     if error.error_num() == 0 {
         // Not from the resolver: the name holds bytes that no name can hold.
         return "host or service not provided, or not known".into();
     }
-    let text = io::Error::other(LookupError::new(error.error_num())).to_string();
+    let error = io::Error::from(error);
+    if let Some(code) = error.raw_os_error() {
+        // A system call of the resolver's failed.
+        return errno_text(code);
+    }
+    let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     text.to_owned().into()
 }
@@ -98,16 +103,20 @@ mod tests {
 
     #[test]
     fn resolver_errors_have_luasockets_texts() {
-        let text = |code| resolver_error(&LookupError::new(code));
+        let text = |code| resolver_error(LookupError::new(code));
         assert_eq!(text(libc::EAI_NONAME), "host or service not provided, or not known");
         assert_eq!(text(libc::EAI_SERVICE), "service not supported for socket type");
     }
 
     #[test]
     fn the_c_librarys_resolver_text_comes_without_decoration() {
-        assert_eq!(
-            c_library_resolver_error(&LookupError::new(libc::EAI_NONAME)),
-            "Name or service not known"
-        );
+        assert_eq!(c_library_resolver_error(LookupError::new(libc::EAI_NONAME)), "Name or service not known");
+    }
+
+    #[test]
+    fn what_the_system_refuses_a_resolver_is_told_as_to_others() {
+        let missing = std::fs::File::open("/no/such/file").expect_err("there is none");
+        let failed = LookupError::new(libc::EAI_SYSTEM); // takes the reason of the last failure
+        assert_eq!(resolver_error(failed), system_error(&missing));
     }
 }

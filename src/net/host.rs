@@ -36,7 +36,7 @@ impl Query {
         let flags = if self.host.is_some() { libc::AI_NUMERICHOST } else { 0 };
         match self.look_up(flags) {
             Err(error) if error.error_num() == libc::EAI_NONAME && self.host.is_some() => None,
-            answer => Some(answer.map_err(|error| error::resolver_error(&error))),
+            answer => Some(answer.map_err(error::resolver_error)),
         }
     }
 
@@ -45,7 +45,7 @@ impl Query {
     /// # Errors
     /// The resolver's, in LuaSocket's words.
     pub fn answer(&self) -> Result<Vec<SocketAddr>, Text> {
-        self.look_up(0).map_err(|error| error::resolver_error(&error))
+        self.look_up(0).map_err(error::resolver_error)
     }
 
     /// The address if host and port are both plain numbers of the right family.
@@ -83,7 +83,7 @@ pub fn numeric_address(host: &str, port: &str, family: Family) -> Result<SocketA
     dns_lookup::getaddrinfo(Some(host), Some(port), Some(hints))
         .and_then(|mut found| found.next().transpose()?.ok_or_else(|| LookupError::new(libc::EAI_NONAME)))
         .map(|entry| entry.sockaddr)
-        .map_err(|error| error::c_library_resolver_error(&error))
+        .map_err(error::c_library_resolver_error)
 }
 
 /// An address of a host, as `dns.getaddrinfo` gives it.
@@ -129,8 +129,7 @@ pub fn names(host: Option<&str>, service: Option<&str>) -> Result<(Vec<String>, 
     let mut names = Vec::new();
     let mut service_name = None;
     for entry in query.answer()? {
-        let (name, port) =
-            dns_lookup::getnameinfo(&entry, 0).map_err(|error| error::c_library_resolver_error(&error))?;
+        let (name, port) = dns_lookup::getnameinfo(&entry, 0).map_err(error::c_library_resolver_error)?;
         if host.is_some() {
             names.push(name);
         }
