@@ -141,7 +141,12 @@ function M.run()
     if id then
       settle(tasks.live[id], what, detail, second, third)
     elseif what == "step" or what == "timeout" then
-      step(tasks.live[detail], what == "timeout")
+      local task = tasks.live[detail]
+      if task then
+        step(task, what == "timeout")
+      else
+        scheduler.remove(detail) -- an error came between in `spawn`
+      end
     elseif what == "alarm" then
       timers.fire(detail)
     elseif what == "finished" then

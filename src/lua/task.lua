@@ -11,9 +11,16 @@ local scheduler, links = native.task, native.coroutine.links
 
 local M = {}
 
+-- A signal's hook may raise between any two instructions of the loop, and of `spawn` outside of tasks. What is
+-- changed here in several steps is changed in an order from which `reset` finds its way back.
+
 --- The handle of every live task, by its id.
 ---@type table<integer, cosock.Task>
 M.live = {}
+
+--- The coroutines of which the scheduler may know and `live` does not yet: they must not be collected.
+---@type table<thread, true>
+local unborn = {} -- luacheck: ignore 241 (it is there to hold them)
 
 --- The arguments of a task that has none.
 local NOTHING = { n = 0 }
@@ -51,11 +58,13 @@ end
 ---@param task cosock.Task
 function M.forget(task)
   local id = task._id
+  if M.live[id] == task then -- else the id is another one's by now
+    scheduler.remove(id)
+    M.live[id] = nil
+  end
   task._thread = nil
   task._arguments = nil
   task._innermost = nil
-  M.live[id] = nil
-  scheduler.remove(id)
   local wait = task._wait
   if wait then
     task._wait = nil
@@ -93,8 +102,9 @@ function Task:cancel()
     ok, err = nested.cancel(thread, innermost)
   end
   if close then
+    local has_failed = status(thread) == "dead" -- and nobody was told why
     local closed, reason = close(thread)
-    if not closed then
+    if not closed and not has_failed then
       ok, err = false, reason
     end
   end
@@ -135,8 +145,10 @@ function M.spawn(fn, name, ...)
   local task = setmetatable({ name = name, _thread = thread }, Task)
   local count = select("#", ...)
   task._arguments = count > 0 and { n = count, ... } or NOTHING
+  unborn[thread] = true
   task._id = scheduler.spawn(thread)
   M.live[task._id] = task
+  unborn[thread] = nil
   return task
 end
 
@@ -174,15 +186,29 @@ function M.compact(most)
 end
 
 --- Cancels every task that does not run now.
+---
+--- Raises what closing their variables raised last (Lua 5.4), when all are cancelled.
 function M.reset()
+  if scheduler.is_outside() then
+    scheduler.leave() -- the loop may have been left in the midst of a turn
+  end
   local waiting = {}
   for _, task in pairs(M.live) do
-    if not is_running(task) then
+    if not task._thread then
+      M.forget(task)
+    elseif not is_running(task) then
       waiting[#waiting + 1] = task
     end
   end
+  local ok, err = true, nil
   for _, task in ipairs(waiting) do
-    task:cancel()
+    local cancelled, reason = pcall(task.cancel, task)
+    if not cancelled then
+      ok, err = false, reason
+    end
+  end
+  if not ok then
+    error(err, 0)
   end
 end
 
