@@ -8,14 +8,17 @@ describe("reset", function()
   after_each(process.stop_all)
 
   --- Interrupts the main thread after one instruction, two, and so on, as a signal does, while tasks are made and run
-  --- by `body`, a function of the index of a task. After each, `reset` has to leave a runtime that is as new.
-  local function survives(body)
+  --- by `body`, a function of the index of a task. After each, `reset` has to leave a runtime that is as new; `before` is
+  --- done before tasks are made, and `check` after `reset`.
+  local function survives(body, before, check)
     local child = process.script([[
       local cosock = require "cosock"
       local socket = cosock.socket
       local body = ]] .. body .. [[
 
       local function work()
+        ]] .. (before or "") .. [[
+
         for index = 1, 3 do
           cosock.spawn(body, "task", index)
         end
@@ -38,6 +41,8 @@ describe("reset", function()
         count, interrupted = count + 1, false
         pcall(interrupted_work)
         cosock.reset()
+        ]] .. (check or "") .. [[
+
         if count % 16 == 0 then
           collectgarbage()
         end
@@ -70,17 +75,53 @@ describe("reset", function()
   end)
 
   it("clears up after an interrupt of tasks that wait within coroutines of their own", function()
-    survives [[function()
-      local inner = cosock.coroutine.wrap(function()
+    survives([[(function()
+      waiting, alive = {}, setmetatable({}, { __mode = "k" })
+      return function()
+        local mark = {}
+        alive[mark] = true
+        local outer = cosock.coroutine.wrap(function()
+          local inner = cosock.coroutine.wrap(function()
+            waiting[#waiting + 1] = coroutine.running()
+            for _ = 1, 3 do
+              socket.sleep(0)
+              cosock.coroutine.yield(mark)
+            end
+          end)
+          waiting[#waiting + 1] = coroutine.running()
+          for _ = 1, 3 do
+            cosock.coroutine.yield(inner())
+          end
+        end)
         for _ = 1, 3 do
-          socket.sleep(0)
-          cosock.coroutine.yield(1)
+          outer()
         end
-      end)
-      for _ = 1, 3 do
-        inner()
+        return mark
       end
-    end]]
+    end)()]], nil, [[
+      for _, thread in ipairs(waiting) do
+        assert(not interrupted or cosock.coroutine.status(thread) ~= "normal")
+      end
+      waiting = {}
+      if count % 16 == 0 then
+        collectgarbage()
+        collectgarbage()
+        assert(next(alive) == nil)
+      end
+    ]])
+  end)
+
+  it("clears up after an interrupt of somebody who sets timers", function()
+    survives([[function()
+      socket.sleep(0)
+    end]], [[
+      local timers = require "cosock.timers"
+      for _ = 1, 2 do
+        timers.set(0, function() end, "one")
+        timers.set(0, function() end, "two")
+        timers.cancel "one"
+      end
+    ]])
   end)
 
   it("clears up after an interrupt of tasks that wait for channels and by the wait protocol", function()

@@ -109,9 +109,8 @@ local function step(task, timed_out)
   end
   local innermost = task._innermost
   if innermost then
-    task._innermost = nil
     set_resumable(task._id, true)
-    return settle(task, nested.resume(innermost, timed_out))
+    return settle(task, nested.resume(task, innermost, timed_out))
   end
   local results = task._results
   if not results then

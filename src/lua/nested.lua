@@ -24,7 +24,7 @@ function M.hold(task, innermost)
 end
 
 --- Looks at what came of resuming `thread` on behalf of `outer`, and goes on outward.
-local function settle(thread, outer, ok, ...)
+local function settle(task, thread, outer, ok, ...)
   local first, innermost = ...
   if ok and first == PARK then
     link(thread, outer)
@@ -33,21 +33,35 @@ local function settle(thread, outer, ok, ...)
     link(thread, outer)
     return true, OUTWARD, innermost
   end
-  return M.resume(outer, ok, ...)
+  return M.resume(task, outer, ok, ...)
 end
 
 --- Resumes a coroutine that waits, and then the ones outward that it gives way to.
+---@param task cosock.Task  the task of which it is a part
 ---@param thread thread
 ---@param ... any  what it is resumed with
 ---@return boolean ok  as `coroutine.resume` returns for the task's own coroutine, or for the one that waits
 ---@return any ...
-function M.resume(thread, ...)
+function M.resume(task, thread, ...)
   local outer = links[thread]
-  enter(thread)
   if outer == thread then
+    task._innermost = nil
+    enter(thread)
     return resume(thread, ...)
   end
-  return settle(thread, outer, resume(thread, ...))
+  task._innermost = thread -- it has no link meanwhile
+  enter(thread)
+  return settle(task, thread, outer, resume(thread, ...))
+end
+
+--- Ends a coroutine that waits, of a task that will not go on.
+local function finish(thread)
+  if not standard_close then
+    link(thread, false)
+    return true
+  end
+  link(thread, nil)
+  return standard_close(thread)
 end
 
 --- Ends what a task that was cancelled waits for, from the innermost coroutine outward, its own not
@@ -60,19 +74,41 @@ function M.cancel(thread, innermost)
   local ok, err = true, nil
   while innermost ~= thread do
     local outer = links[innermost]
-    if standard_close then
-      link(innermost, nil)
-      local closed, reason = standard_close(innermost)
-      if not closed then
-        ok, err = false, reason
-      end
-    else
-      link(innermost, false)
+    local closed, reason = finish(innermost)
+    if not closed then
+      ok, err = false, reason
     end
     innermost = outer
   end
   link(thread, nil)
   return ok, err
+end
+
+--- The same after an error in the midst of a turn, as from a signal's hook, when not all links are there.
+---@param thread thread  the task's own coroutine
+---@param innermost thread?  the one that the loop has resumed, or was about to, if there is one
+function M.abandon(thread, innermost)
+  local inner = {}
+  for waiting, outer in pairs(links) do
+    if outer and outer ~= waiting then
+      inner[outer] = waiting
+    end
+  end
+  local chain = {} -- from the outside
+  local function add(waiting)
+    while waiting do
+      chain[#chain + 1] = waiting
+      waiting = inner[waiting]
+    end
+  end
+  add(inner[thread])
+  if innermost and links[innermost] == nil then
+    add(innermost)
+  end
+  for index = #chain, 1, -1 do
+    finish(chain[index])
+  end
+  link(thread, nil)
 end
 
 return M

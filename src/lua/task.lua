@@ -80,7 +80,7 @@ local function is_running(task)
   local state = status(thread)
   return state == "running" or state == "normal"
     -- The loop has resumed a coroutine inside the task's own.
-    or task._innermost == nil and links[thread] ~= nil and scheduler.is_current(task._id)
+    or links[thread] ~= nil and scheduler.is_current(task._id)
 end
 
 --- Ends the task where it waits. Nothing of it runs again, but for its to-be-closed variables (Lua
@@ -185,12 +185,25 @@ function M.compact(most)
   end
 end
 
+--- Ends the turn of a task in the midst of which the loop was left, if there is one.
+local function abandon_turn()
+  for id, task in pairs(M.live) do
+    local thread = task._thread
+    if thread and scheduler.is_current(id) then
+      local innermost = task._innermost
+      task._innermost = nil
+      nested.abandon(thread, innermost)
+    end
+  end
+  scheduler.leave()
+end
+
 --- Cancels every task that does not run now.
 ---
 --- Raises what closing their variables raised last (Lua 5.4), when all are cancelled.
 function M.reset()
   if scheduler.is_outside() then
-    scheduler.leave() -- the loop may have been left in the midst of a turn
+    abandon_turn()
   end
   local waiting = {}
   for _, task in pairs(M.live) do

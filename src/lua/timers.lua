@@ -41,9 +41,12 @@ end
 function M.cancel(ref)
   local alarm = ref ~= nil and by_ref[ref]
   if alarm then
+    local entry = alarms[alarm]
+    if entry and entry.ref == ref then -- else the id is another one's by now
+      scheduler.cancel_alarm(alarm)
+      alarms[alarm] = nil
+    end
     by_ref[ref] = nil
-    alarms[alarm] = nil
-    scheduler.cancel_alarm(alarm)
   end
 end
 
@@ -51,6 +54,9 @@ end
 ---@param alarm integer
 function M.fire(alarm)
   local entry = alarms[alarm]
+  if not entry then
+    return -- an error came between in `set`, as from a signal's hook
+  end
   alarms[alarm] = nil
   if entry.ref ~= nil and by_ref[entry.ref] == alarm then
     by_ref[entry.ref] = nil
