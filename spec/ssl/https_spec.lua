@@ -249,6 +249,53 @@ describe("https", function()
       assert.equal("12345", (request { url = url("reset", open), options = { "all", "ignore_unexpected_eof" } }))
     end)
 
+    it("that is a reset breaks it off whatever objects the socket is in", function()
+      local create = https.tcp { cafile = tls.file "root.pem" }
+      local methods = {
+        __index = function(_, name)
+          return function(self, ...)
+            return self.c[name](self.c, ...)
+          end
+        end,
+      }
+      for _, made in ipairs {
+        function()
+          return create()
+        end,
+        function()
+          return setmetatable({ c = create() }, methods)
+        end,
+      } do
+        local given = { url = url("reset", open), create = made, sink = ltn12.sink.null() }
+        assert.same({ nil, "closed" }, { http.request(given) })
+        given.url = url("raw", open)
+        assert.equal(1, (http.request(given)))
+      end
+    end)
+
+    it("that is a reset breaks it off whatever objects the socket is in", function()
+      local create = https.tcp { cafile = tls.file "root.pem" }
+      for _, made in ipairs {
+        function()
+          return create()
+        end,
+        function()
+          return setmetatable({ c = create() }, {
+            __index = function(_, name)
+              return function(self, ...)
+                return self.c[name](self.c, ...)
+              end
+            end,
+          })
+        end,
+      } do
+        local given = { url = url("reset", open), create = made, sink = ltn12.sink.null() }
+        assert.same({ nil, "closed" }, { http.request(given) })
+        given.url = url("raw", open)
+        assert.equal(1, (http.request(given)))
+      end
+    end)
+
     it("of any kind is none of a body's whose length is known", function()
       assert.equal("12345", (https.request(url("raw", whole))))
       assert.equal("12345", (https.request(url("cut", whole))))

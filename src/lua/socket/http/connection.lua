@@ -268,10 +268,29 @@ function Connection:is_quiet()
   return not data and M.is_timeout(err)
 end
 
+--- Where objects that stand for a socket keep it: those of `https.tcp` here and of LuaSec, those that LuaSocket's users
+--- make, and those that cosock's select takes.
+local INNER = { "sock", "c", "inner_sock" }
+
+--- The socket that an object stands for, at any depth.
+local function innermost(object)
+  for _ = 1, 8 do
+    if type(object) ~= "table" then
+      break
+    end
+    local inner
+    for _, name in ipairs(INNER) do
+      inner = inner or rawget(object, name)
+    end
+    object = inner
+  end
+  return object
+end
+
 --- Whether an end of what the server sends is none that it has told by TLS, where that is used.
 ---@return boolean
 function Connection:is_cut_off()
-  return is_cut_off(self.c)
+  return is_cut_off(innermost(self.c))
 end
 
 --- Prepares a connection that waited for a further request.
