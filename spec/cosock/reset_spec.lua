@@ -8,8 +8,8 @@ describe("reset", function()
   after_each(process.stop_all)
 
   --- Interrupts the main thread after one instruction, two, and so on, as a signal does, while tasks are made and run
-  --- by `body`, a function of the index of a task. After each, `reset` has to leave a runtime that is as new; `before` is
-  --- done before tasks are made, and `check` after `reset`.
+  --- by `body`, a function of the index of a task. After each, `reset` has to leave a runtime that is as new. `before`
+  --- is done before tasks are made, and `check` after `reset`.
   local function survives(body, before, check)
     local child = process.script([[
       local cosock = require "cosock"
