@@ -193,11 +193,6 @@ impl Connection {
         matches!(self.end, Some(End::Said))
     }
 
-    /// Whether the peer has said so, or need not.
-    pub fn is_content_with_end(&self) -> bool {
-        self.has_ended_well() || self.context.ignores_unexpected_eof()
-    }
-
     /// Whether nothing more can be sent either, as something went wrong.
     pub fn is_broken(&self) -> bool {
         matches!(self.end, Some(End::Broken(_)))

@@ -86,6 +86,11 @@ impl Connection {
         self.streamed >= STREAM
     }
 
+    /// Whether an end of what is received is the peer's own word, or need not be. [`Socket::is_cut_off`] asks this.
+    pub fn is_content_with_end(&self) -> bool {
+        self.has_ended_well() || self.context().ignores_unexpected_eof()
+    }
+
     /// Notes how much has just been pulled.
     fn note_piece(&mut self) {
         let length = self.expected();
