@@ -32,7 +32,7 @@ local NOTHING = { n = 0 }
 ---@field package _thread thread?  its coroutine; nil once it ended or was cancelled
 ---@field package _arguments table?  what its function is to be called with, until it is
 ---@field package _wait table?  what it waits for, if the Lua side has to know: see `cosock.wait`
----@field package _innermost thread?  the coroutine inside its own in which it waits, if there is one
+---@field package _innermost thread?  the coroutine inside its own in which it waits, or that is resumed for it
 ---@field package _raw boolean?  whether that wait came from a plain `coroutine.yield`
 local Task = {}
 Task.__index = Task

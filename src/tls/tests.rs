@@ -17,7 +17,6 @@ use socket2::{Domain, Type};
 use super::connection::Connection;
 use super::context::Context;
 use super::protocol::Role;
-use super::receive::STREAM;
 use super::wire::Buffers;
 use crate::net::address::Family;
 use crate::net::buffer::{Pattern, ReceiveBuffer};
@@ -26,6 +25,7 @@ use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
+mod stream;
 mod tickets;
 
 fn self_signed() -> (X509, PKey<Private>) {
@@ -180,35 +180,6 @@ fn an_idle_connection_has_received_nothing() {
     assert!(server.has_received());
     assert_eq!(receive(&mut server, Pattern::Exactly(1), &mut buffers).expect("a byte"), b"b");
     assert!(!server.has_received());
-}
-
-#[test]
-fn much_that_comes_by_itself_is_a_stream() {
-    const PIECE: usize = 32 * 1024;
-    let [mut client, mut server] = pair(None);
-    let mut buffers = Buffers::default();
-    let mut pass = |server: &mut Socket, length| {
-        client.send_encrypted(&vec![b'x'; length], &mut 0, &mut buffers).expect("there is room");
-        receive(server, Pattern::Exactly(length), &mut buffers).expect("all of it");
-    };
-    for _ in 0..2 {
-        for _ in 0..40 {
-            assert!(!server.is_streaming());
-            pass(&mut server, 1);
-        }
-        for _ in 0..STREAM / PIECE {
-            assert!(!server.is_streaming());
-            pass(&mut server, PIECE);
-        }
-        assert!(server.is_streaming());
-        pass(&mut server, 1);
-    }
-    for _ in 0..=STREAM / PIECE {
-        pass(&mut server, PIECE);
-    }
-    assert!(server.is_streaming());
-    server.send_encrypted(b"question", &mut 0, &mut Buffers::default()).expect("there is room");
-    assert!(!server.is_streaming());
 }
 
 #[test]
