@@ -1,5 +1,5 @@
--- Requests over TLS. (Who is trusted: https/verification_spec.lua. Redirects, proxies, the pool and the ends of connections have files of their
--- own beside it; so has the comparison with LuaSec.)
+-- Requests over TLS. (Who is trusted: https/verification_spec.lua. Redirects, proxies, the pool and the ends of
+-- connections have files of their own beside it; so has the comparison with LuaSec.)
 
 local cosock = require "cosock"
 local descriptors = require "spec.support.descriptors"
