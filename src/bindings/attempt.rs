@@ -133,6 +133,14 @@ impl Call<'_> {
             && socket.timeouts.next_wait(Duration::ZERO) != Some(Duration::ZERO);
         let outcome = operation(socket, may_block);
         runtime.release_stale_source(socket);
+        let (outcome, began) = match outcome {
+            Err(Failure::Fruitless) => {
+                let (began, limit) = self.limit(&socket.timeouts, began);
+                let is_over = limit == Some(Duration::ZERO);
+                (Err(if is_over { Failure::Error(TIMEOUT.into()) } else { Failure::Busy }), Some(began))
+            }
+            outcome => (outcome, began),
+        };
         match (outcome, place) {
             (Ok(value), _) => {
                 self.end_turn(place, socket);
@@ -155,6 +163,7 @@ impl Call<'_> {
             (Err(Failure::Blocked(awaited)), Place::Task(task)) => {
                 Ok(self.wait(task, socket, direction, awaited, began))
             }
+            (Err(Failure::Fruitless), _) => unreachable!("it has become another failure"),
             (Err(Failure::Blocked(direction)), Place::Outside) => Ok(self.block(socket, direction, began)),
             (Err(Failure::Blocked(_)), Place::PlainCoroutine) => {
                 let limit = self.limit(&socket.timeouts, began).1;

@@ -24,6 +24,8 @@ pub enum Failure {
     Unannounced(Direction),
     /// It goes on, but others should run first.
     Busy,
+    /// The same, but nothing has come of it so far: its time runs out as if it had waited.
+    Fruitless,
     /// It failed for good.
     Error(Text),
 }

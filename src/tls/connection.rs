@@ -73,6 +73,8 @@ pub struct Connection {
     pub(super) waits_for_data: bool,
     /// How many bytes have been received in large pieces one after the other, with nothing sent in between.
     pub(super) streamed: usize,
+    /// How many bytes sending has received, as a handshake came in between, since anybody received.
+    pub(super) unasked: usize,
     /// What the last operation had to wait for.
     pub want: Option<Direction>,
     /// Whether an operation waits for the direction that is not its own.
@@ -116,6 +118,7 @@ impl Connection {
                 tickets: None,
                 waits_for_data: false,
                 streamed: 0,
+                unasked: 0,
                 want: None,
                 waits_across: false,
             }),
@@ -212,9 +215,10 @@ impl Connection {
     pub(super) fn note<T>(&mut self, direction: Direction, outcome: &Result<T, Failure>) {
         self.want = match outcome {
             Err(Failure::Blocked(awaited)) => Some(*awaited),
+            Err(Failure::Fruitless) => Some(Direction::Read),
             _ => None,
         };
-        self.waits_across |= self.want == Some(direction.opposite());
+        self.waits_across |= matches!(outcome, Err(Failure::Blocked(awaited)) if *awaited != direction);
     }
 
     /// Whether operations that wait for the direction that is not their own can go on. Told once.
@@ -273,7 +277,7 @@ impl Connection {
     }
 
     /// Decrypts what has been received, as far as there is room. `Ok(0)` says that there is nothing
-    /// complete.
+    /// complete; or, if something is left undecrypted, that many records held no data, and others should have a turn.
     ///
     /// # Errors
     /// Why nothing more can be received: [`CLOSED`] if the peer has said that it is the end.
@@ -281,6 +285,7 @@ impl Connection {
         let mut count = 0;
         while self.end.is_none() && count < room.len() && self.may_decrypt() {
             forget();
+            self.wire().limit_records(true);
             match self.stream.ssl_read_uninit(&mut room[count..]) {
                 Ok(more) => count += more,
                 Err(error) => match error.code() {
@@ -290,6 +295,7 @@ impl Connection {
                 },
             }
         }
+        self.wire().limit_records(false);
         self.has_heard |= count > 0;
         if count > 0 { Ok(count) } else { self.tell_end().map_or(Ok(0), Err) }
     }
@@ -314,6 +320,11 @@ impl Connection {
             End::Unexpected => SYSTEM_ERROR.into(),
             End::Broken(reason) => reason.take().unwrap_or_else(|| CLOSED.into()),
         })
+    }
+
+    /// Gives up, for a reason that the caller tells.
+    pub(super) fn break_off(&mut self) {
+        self.end = Some(End::Broken(None));
     }
 
     /// The stream below has ended. Returns how that counts.
@@ -349,7 +360,7 @@ impl Connection {
         match encrypted {
             Err(error) if error.code() == ErrorCode::WANT_READ => Ok(0),
             Err(error) => {
-                self.end = Some(End::Broken(None));
+                self.break_off();
                 Err(failure(&error))
             }
             Ok(count) => Ok(count),

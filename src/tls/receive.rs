@@ -22,6 +22,10 @@ const AT_A_TIME: usize = 64 * 1024;
 /// So much, in bytes, is worth a call of OpenSSL's of its own. Less is taken from what a call for more has decrypted.
 const WORTH_A_CALL: usize = 4 * 1024;
 
+/// When so much waits to be sent, in bytes, nothing more is received that wants an answer. What `send` leaves is less: a
+/// peer that sends without receiving must not make this side wait for it.
+pub(super) const MOST_ANSWERS: usize = 256 * 1024;
+
 /// A piece of so many bytes, received at once, is a large one.
 const LARGE: usize = 4 * 1024;
 
@@ -59,6 +63,7 @@ impl Socket {
         if !tls.is_established() {
             return Err(CLOSED.into());
         }
+        tls.unasked = 0;
         let outcome = tls.with_buffers(buffers, |tls| {
             let mut receiving = Receiving {
                 tls,
@@ -183,7 +188,9 @@ impl Receiving<'_> {
                     continue;
                 }
             }
-            if call < CALLS_IN_A_ROW {
+            if self.tls.undecrypted() > 0 {
+                return Err(Failure::Fruitless);
+            } else if call < CALLS_IN_A_ROW {
                 self.pull(may_block)?;
             }
         }
@@ -207,8 +214,12 @@ impl Receiving<'_> {
     /// Receives more to decrypt.
     fn pull(&mut self, may_block: bool) -> Result<(), Failure> {
         // Decrypting may have made something to send: an answer to what the peer wants changed. If it
-        // cannot be sent now, the next operation does that; only a handshake gets nowhere without.
+        // cannot be sent now, the next operation does that; only a handshake gets nowhere without, and
+        // there must not be ever more of it.
         let pushed = self.tls.push(self.descriptor);
+        if matches!(pushed, Ok(false)) && self.tls.outgoing() > MOST_ANSWERS {
+            return Err(Failure::Blocked(Direction::Write));
+        }
         let blocked = if matches!(pushed, Ok(false)) && self.tls.is_in_handshake() {
             Direction::Write
         } else {

@@ -15,6 +15,10 @@ use crate::scheduler::Direction;
 /// How much is encrypted before it is sent, in bytes: a few records, of 16 KiB at most each.
 const PIECE: usize = 64 * 1024;
 
+/// So many bytes may come, in the midst of a handshake, while the program sends and does not receive. It is about what the
+/// systems of both ends hold at most, so a peer that waits for the handshake does not send more.
+pub(super) const MOST_UNASKED: usize = 8 * 1024 * 1024;
+
 impl Socket {
     /// Tries to send `data` from `*sent` on, which tells afterwards how far it got: [`Socket::send`] for
     /// a socket that speaks TLS.
@@ -91,7 +95,7 @@ fn send(
 /// Goes on with a handshake that the peer began in the midst of the exchange of data.
 ///
 /// This is done by receiving. Were OpenSSL to do it while it sends, it would take data of the peer's
-/// that come in between for an error.
+/// that come in between for an error. They are kept for whoever receives, and must not be ever more.
 fn finish_handshake(
     tls: &mut Connection,
     descriptor: &Descriptor,
@@ -104,6 +108,12 @@ fn finish_handshake(
             Err(error) => return Err(Failure::from_system(&error, Direction::Read)),
         }
     }
-    buffer.extend_with(ROOM.end, |spare| tls.decrypt(spare).map_err(Failure::Error))?;
+    tls.unasked += buffer.extend_with(ROOM.end, |spare| tls.decrypt(spare).map_err(Failure::Error))?;
+    if tls.unasked > MOST_UNASKED {
+        tls.break_off();
+        return Err("too much data in the midst of a handshake".into());
+    } else if tls.undecrypted() > 0 {
+        return Err(Failure::Fruitless);
+    }
     Ok(())
 }

@@ -25,6 +25,7 @@ use crate::net::socket::{Failure, Socket};
 use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
+mod flood;
 mod stream;
 mod tickets;
 
