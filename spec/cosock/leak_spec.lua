@@ -276,3 +276,64 @@ describe("a task that has ended", function()
     assert.is_nil(next(weak))
   end)
 end)
+
+-- Only Lua 5.3 raises what finalizers raise wherever memory is wanted, and catches it as any other error.
+if _VERSION == "Lua 5.3" then
+  describe("a call out of which a finalizer's error comes", function()
+    local is_armed = false
+    local function finalize()
+      if is_armed then
+        error("a finalizer's", 0)
+      end
+    end
+
+    after_each(function()
+      is_armed = false
+      collectgarbage "restart"
+      collectgarbage("setpause", 200)
+      collectgarbage("setstepmul", 200)
+    end)
+
+    --- Calls a function so many times, with the collector at work. Returns how many calls raised.
+    local function raises(count, fn)
+      local raised = 0
+      collectgarbage "stop"
+      for _ = 1, 5 * count do
+        setmetatable({}, { __gc = finalize })
+      end
+      collectgarbage "restart"
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 10000)
+      is_armed = true
+      for _ = 1, count do
+        if not pcall(fn) then
+          raised = raised + 1
+        end
+      end
+      is_armed = false
+      return raised
+    end
+
+    it("leaves no descriptor behind", function()
+      local server = assert(socket.bind("127.0.0.1", 0))
+      local address, port = server:getsockname()
+      local function accept()
+        return server:accept()
+      end
+      local before = descriptors.settled()
+      local raised, clients = 0, {}
+      for _ = 1, 10 do
+        for index = 1, 20 do
+          clients[index] = assert(socket.connect(address, port))
+        end
+        raised = raised + raises(20, accept)
+        for _, client in ipairs(clients) do
+          client:close()
+        end
+      end
+      assert.equal(before, descriptors.settled())
+      server:close()
+      assert.is_true(raised > 0)
+    end)
+  end)
+end

@@ -13,6 +13,7 @@ use super::call::Call;
 use super::dns::Answer;
 use super::gathered::Strings;
 use super::object::Metatables;
+use super::protected::Protected;
 use super::value::Raise;
 use crate::net::resolver::Lookup;
 use crate::net::socket::Socket;
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(super) lookups: RefCell<HashMap<TaskId, Lookup<Answer>>>,
     /// The state's strings, if long ones can be gathered where they lie.
     pub(super) strings: Option<Strings>,
+    pub(super) protected: Protected,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
     #[cfg(feature = "tls")]
@@ -103,6 +105,7 @@ impl Context {
         runtime: Runtime,
         metatables: Metatables,
         strings: Option<Strings>,
+        protected: Protected,
         #[cfg(feature = "tls")] tls: super::tls::State,
     ) -> Self {
         Context {
@@ -119,6 +122,7 @@ impl Context {
             #[cfg(feature = "tls")]
             tls,
             strings,
+            protected,
             spare: Cell::default(),
         }
     }

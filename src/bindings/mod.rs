@@ -22,6 +22,7 @@ mod mime;
 mod object;
 mod option;
 mod pause;
+mod protected;
 mod resolve;
 mod select;
 mod serial;
@@ -126,6 +127,7 @@ pub(crate) fn native(lua: &Lua) -> Result<Table> {
         runtime,
         metatables,
         gathered::Strings::new(lua)?,
+        protected::Protected::new(lua)?,
         #[cfg(feature = "tls")]
         tls,
     );

@@ -11,6 +11,7 @@ use mlua::ffi::{self, lua_State};
 use super::call::Call;
 use super::context::Context;
 use super::value::Raise;
+use crate::net::address;
 use crate::net::buffer::ReceiveBuffer;
 use crate::net::options::Kinds;
 use crate::net::socket::Socket;
@@ -177,10 +178,16 @@ impl Call<'_> {
             .ok_or_else(|| self.class_error(index, accepted))?;
         #[cfg(feature = "tls")]
         if class == Class::Tls && socket.try_borrow_mut().is_err() {
-            // The program is called in the midst of the connection's handshake.
             return Err(Raise::Message("the connection is in the midst of its handshake".into()));
         }
         Ok((socket, class))
+    }
+
+    /// Whether an argument is a connection in the midst of whose handshake the program is called.
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_in_handshake(&self, index: c_int) -> bool {
+        self.any_socket(index)
+            .is_some_and(|(socket, class)| class == Class::Tls && socket.try_borrow_mut().is_err())
     }
 
     fn class_error(&self, index: c_int, accepted: Accepted) -> Raise {
@@ -235,19 +242,20 @@ impl Call<'_> {
     }
 }
 
-/// Pushes a new object.
+/// Pushes a new object. The socket is another one, without a descriptor, when it has been taken over.
 ///
 /// # Safety
 /// As `Values::push`.
-pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: Socket) {
+pub(super) unsafe fn push(state: *mut lua_State, context: &Context, class: Class, socket: &mut Socket) {
     let reference = context.metatables.0[class as usize];
-    let object = SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() };
-    let new = Block { owner: context, class: Cell::new(class), object: Some(Box::new(object)) };
     const { assert!(align_of::<Block>() <= 8, "Lua aligns blocks to 8 bytes") };
     // SAFETY: the block has room for the object and holds it before the metatable is set; the reference
-    // is to a table.
+    // is to a table. Nothing is owned while an error may be raised, which is before there is the block.
     unsafe {
         let block = ffi::lua_newuserdata(state, size_of::<Block>());
+        let socket = std::mem::replace(socket, Socket::new(None, address::Family::Unspecified));
+        let object = SocketObject { socket: RefCell::new(socket), runtime: context.runtime.clone() };
+        let new = Block { owner: context, class: Cell::new(class), object: Some(Box::new(object)) };
         block.cast::<Block>().write(new);
         ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
         ffi::lua_setmetatable(state, -2);

@@ -11,7 +11,8 @@ use super::context::Context;
 use super::http;
 use super::object::{self, Class};
 use super::slice::Slice;
-use super::string::{push_bytes, push_string};
+use super::string::{Short, push_bytes, push_string};
+use crate::memory::WORTH_ASKING;
 use crate::mime::Held;
 use crate::net::headers::PlainHeaders;
 use crate::net::socket::Socket;
@@ -152,8 +153,8 @@ impl Value {
 
     /// # Safety
     /// As [`Values::push`].
-    unsafe fn push(self, state: *mut lua_State, context: &Context) {
-        // SAFETY: as the caller vouches; every arm pushes one value and at most three more above it.
+    unsafe fn push(mut self, state: *mut lua_State, context: &Context) {
+        // SAFETY: as the caller vouches; every arm pushes one value, and owns nothing when it raises.
         unsafe {
             match self {
                 Value::Nil => ffi::lua_pushnil(state),
@@ -164,43 +165,100 @@ impl Value {
                 }
                 Value::Scratch(slice) => slice.push_scratch(state, context),
                 Value::Buffered(slice) => slice.push_buffered(state, context),
-                Value::Headers(found) => {
-                    let mut buffer = object::take_buffer(state);
-                    http::push_headers(state, buffer.as_slice(), &found);
-                    buffer.consume(found.used);
-                    object::return_buffer(state, context, buffer);
-                }
+                Value::Headers(found) => push_headers(state, context, found),
                 Value::Boolean(value) => ffi::lua_pushboolean(state, value.into()),
                 Value::Float(value) => ffi::lua_pushnumber(state, value),
                 Value::Number(value) => push_number(state, value),
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
-                Value::Composed(text) => push_bytes(state, text.as_bytes()),
-                Value::Bytes(bytes) => {
-                    let pushed = push_string(state, None, &bytes);
-                    context.return_buffer(bytes);
+                Value::Bytes(bytes) => push_result(state, context, bytes),
+                Value::Held(bytes) => push_bytes(state, &bytes),
+                _ => {
+                    let pushed = context.protected.push(state, &mut |state| self.push_new(state, context));
+                    drop(self);
                     if !pushed {
                         ffi::lua_error(state);
                     }
                 }
-                Value::Held(bytes) => push_bytes(state, &bytes),
-                Value::Socket(class, socket) => object::push(state, context, class, *socket),
+            }
+        }
+    }
+
+    /// Pushes a value, of which only what Lua has taken over is gone afterwards.
+    ///
+    /// # Safety
+    /// As [`Values::push`]; the value is none that tells of arguments or of the socket that is one.
+    unsafe fn push_new(&mut self, state: *mut lua_State, context: &Context) {
+        // SAFETY: as the caller vouches; every arm pushes one value and at most three more above it, and owns nothing when it
+        // raises.
+        unsafe {
+            match self {
+                Value::Composed(text) => push_bytes(state, text.as_bytes()),
+                Value::Bytes(bytes) => push_bytes(state, bytes),
+                Value::Socket(class, socket) => object::push(state, context, *class, socket),
                 #[cfg(feature = "tls")]
-                Value::Handle(handle) => super::tls::push(state, context, *handle),
+                Value::Handle(handle) => super::tls::push(state, context, handle),
                 Value::Table(table) => {
-                    let Table { array, fields } = *table;
+                    let Table { array, fields } = &mut **table;
                     ffi::luaL_checkstack(state, 4, std::ptr::null());
                     ffi::lua_createtable(state, array.len() as c_int, fields.len() as c_int);
-                    for (index, value) in array.into_iter().enumerate() {
-                        value.push(state, context);
+                    for (index, value) in array.iter_mut().enumerate() {
+                        value.push_new(state, context);
                         ffi::lua_rawseti(state, -2, (index + 1) as _);
                     }
                     for (name, value) in fields {
                         push_bytes(state, name.as_bytes());
-                        value.push(state, context);
+                        value.push_new(state, context);
                         ffi::lua_rawset(state, -3);
                     }
                 }
+                plain => std::mem::take(plain).push(state, context),
             }
+        }
+    }
+}
+
+/// Pushes bytes that were composed for it. Their memory may serve for the next result.
+///
+/// # Safety
+/// As [`Values::push`].
+unsafe fn push_result(state: *mut lua_State, context: &Context, bytes: Vec<u8>) {
+    // SAFETY: as the caller vouches. Nothing is owned when an error is raised.
+    unsafe {
+        if let Some(short) = Short::of(&bytes) {
+            context.return_buffer(bytes);
+            push_bytes(state, short.bytes());
+            return;
+        }
+        let pushed = if bytes.len() < WORTH_ASKING {
+            context.protected.push(state, &mut |state| push_bytes(state, &bytes))
+        } else {
+            push_string(state, None, &bytes)
+        };
+        context.return_buffer(bytes);
+        if !pushed {
+            ffi::lua_error(state);
+        }
+    }
+}
+
+/// Pushes headers in the receive buffer of the socket that is argument 1, which then consumes them.
+///
+/// # Safety
+/// As [`Values::push`].
+unsafe fn push_headers(state: *mut lua_State, context: &Context, found: Box<PlainHeaders>) {
+    // SAFETY: as the caller vouches. Nothing is owned when the error is raised.
+    unsafe {
+        // Taken out of the socket, as a finalizer might use that meanwhile.
+        let mut buffer = object::take_buffer(state);
+        let pushed =
+            context.protected.push(state, &mut |state| http::push_headers(state, buffer.as_slice(), &found));
+        if pushed {
+            buffer.consume(found.used);
+        }
+        object::return_buffer(state, context, buffer);
+        drop(found);
+        if !pushed {
+            ffi::lua_error(state);
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct PublicKey {
 }
 
 /// A certificate.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Certificate {
     pub(super) x509: X509,
     encoding: Cell<Encoding>,

@@ -43,7 +43,7 @@ impl Kind {
 }
 
 /// What an object's block holds, until it is collected.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::bindings) enum Handle {
     Context(Rc<TlsContext>),
     Certificate(Certificate),
@@ -184,14 +184,15 @@ fn to_string(call: &Call<'_>) -> std::result::Result<Values, Raise> {
 ///
 /// # Safety
 /// As `Values::push`.
-pub(in crate::bindings) unsafe fn push(state: *mut lua_State, context: &Context, handle: Handle) {
+pub(in crate::bindings) unsafe fn push(state: *mut lua_State, context: &Context, handle: &Handle) {
     let (_, reference) = context.tls.metatables.0[handle.kind() as usize];
     const { assert!(align_of::<Option<Handle>>() <= 8, "Lua aligns blocks to 8 bytes") };
     // SAFETY: the block has room for the object and holds it before the metatable is set; the reference
     // is to a table.
     unsafe {
         let block = ffi::lua_newuserdata(state, size_of::<Option<Handle>>());
-        block.cast::<Option<Handle>>().write(Some(handle));
+        // A copy of a reference: nothing is owned while an error may be raised, which is before there is the block.
+        block.cast::<Option<Handle>>().write(Some(handle.clone()));
         ffi::lua_rawgeti(state, ffi::LUA_REGISTRYINDEX, reference.into());
         ffi::lua_setmetatable(state, -2);
     }
