@@ -18,7 +18,7 @@ describe("https", function()
   local server
 
   setup(function()
-    server = servers.secure_server(tls.folder(), "server")
+    server = servers.secure_server(tls.folder(), "server?")
     https.cfg.cafile = tls.file "root.pem"
   end)
 

@@ -81,15 +81,16 @@ end
 
 --- Starts the same server for HTTPS, too.
 ---@param folder string  with certificates
----@param ... string  the certificates: for each there is a port, in the field `ports`
+---@param ... string  the certificates: for each there is a port, in the field `ports`. With a question mark behind its
+---  name, the server asks for the client's.
 ---@return table server
 function M.secure_server(folder, ...)
   local child = process.file("spec/support/http_server.lua", folder, ...)
   local ports = {}
   for _, name in ipairs { ... } do
     local found, port = child:expect "^(%S+) (%d+)$"
-    assert(found == name)
-    ports[name] = tonumber(port)
+    assert(found == name:gsub("%?", ""))
+    ports[found] = tonumber(port)
   end
   return setmetatable({ child = child, ports = ports, port = tonumber(child:expect "^port (%d+)$"), asked = 0 }, Server)
 end

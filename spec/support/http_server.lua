@@ -1,11 +1,11 @@
 -- An HTTP server that does whatever the path of a request says, good or bad, and writes down what it was asked.
 -- A program of its own, so that clients outside of tasks have somebody to talk to. Prints its port.
 --
---     http_server.lua [FOLDER NAME...]
+--     http_server.lua [FOLDER NAME[?]...]
 --
 -- With further arguments it listens on a port for HTTPS as well for each NAME, with the certificate of that name in a
--- folder that spec/support/certificates.sh has made, and prints these ports, too. Replies over TLS tell by x-tls what
--- the client asked for.
+-- folder that spec/support/certificates.sh has made, and prints these ports, too. With a question mark it asks who the
+-- client is. Replies over TLS tell by x-tls what the client asked for.
 --
 --   /echo                     the request itself, as text
 --   /raw/BYTES                these bytes and no more: closes the connection
@@ -297,10 +297,11 @@ local function listen(name, context)
 end
 
 for index = 2, #arg do
-  local path = arg[1] .. "/" .. arg[index]
-  listen(arg[index], assert(ssl.newcontext {
+  local name, question = arg[index]:match "^(.-)(%??)$"
+  local path = arg[1] .. "/" .. name
+  listen(name, assert(ssl.newcontext {
     mode = "server", protocol = "any", key = path .. ".key", certificate = path .. ".pem",
-    cafile = arg[1] .. "/root.pem", verify = "peer", alpn = { "http/1.1" },
+    cafile = arg[1] .. "/root.pem", verify = question == "?" and "peer" or "none", alpn = { "http/1.1" },
   }))
 end
 listen "port"

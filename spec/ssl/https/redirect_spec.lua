@@ -5,6 +5,7 @@ local https = require "cosock.ssl.https"
 local ltn12 = require "cosock.ltn12"
 local servers = require "spec.support.http"
 local tls = require "spec.support.tls"
+local url = require "cosock.socket.url"
 
 local header = servers.header
 
@@ -12,7 +13,7 @@ describe("a redirect", function()
   local server
 
   setup(function()
-    server = servers.secure_server(tls.folder(), "server", "server-rsa", "elsewhere", "expired")
+    server = servers.secure_server(tls.folder(), "server?", "server-rsa?", "elsewhere?", "expired?")
   end)
 
   before_each(function()
@@ -109,6 +110,29 @@ describe("a redirect", function()
     assert.equal(200, (request { url = first, hostname = "elsewhere.test" }))
     first = redirect("elsewhere", secure("expired", "echo"))
     assert.matches("certificate has expired", (request { url = first, hostname = "elsewhere.test" }), 1, true)
+  end)
+
+  it("takes sockets that know the client's key along to the same host only", function()
+    for target, is_told in pairs {
+      ["/echo"] = true,
+      [secure("server", "echo")] = true,
+      [secure("server-rsa", "echo")] = false,
+      [secure("server", "echo"):gsub("localhost", "127.0.0.1")] = false,
+    } do
+      local create = https.tcp {
+        key = tls.file "client.key", certificate = tls.file "client.pem", cafile = tls.file "root.pem",
+      }
+      local parts = url.parse(redirect("server", target))
+      for _, given in ipairs {
+        { scheme = "https", host = parts.host, port = parts.port, uri = parts.path, create = create },
+        { url = redirect("server", target), create = create },
+      } do
+        http.POOL:close()
+        local code, _, headers = request(given, http)
+        assert.equal(200, code)
+        assert.equal(is_told and "a client" or "none", headers["x-tls"]:match "client=(.*)")
+      end
+    end
   end)
 
   it("takes the client's key along to the same host only", function()

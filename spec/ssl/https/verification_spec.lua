@@ -12,7 +12,7 @@ describe("https", function()
 
   setup(function()
     server = servers.secure_server(tls.folder(),
-      "server", "expired", "early", "self-signed", "stranger", "elsewhere", "wild", "client", "revoked")
+      "server?", "expired?", "early?", "self-signed?", "stranger?", "elsewhere?", "wild?", "client?", "revoked?")
   end)
 
   teardown(function()

@@ -116,7 +116,8 @@ function M.follow(task, code, headers)
   following.proxy = given.proxy
   following.maxredirects = given.maxredirects
   following.headers = is_same and given.headers or public_headers(given.headers)
-  if given.scheme == target.scheme then
+  -- What makes sockets for the first host may know its secrets: the fields above make others.
+  if given.scheme == target.scheme and (is_same or not layer) then
     following.create = given.create
   end
   return following
