@@ -44,8 +44,13 @@ describe("newcontext", function()
     for _, field in ipairs { "verify", "options", "verifyext", "dane" } do
       assert.is_truthy(raised(field, { {} }):find(
         ("field '%s': string expected, got table"):format(field), 1, true), field)
+      -- What is behind a hole must not be passed over.
+      assert.is_truthy(raised(field, { nil, "x" }):find(
+        ("field '%s': string expected, got nil"):format(field), 1, true), field)
     end
     assert.is_truthy(raised("certificates", "x"):find("field 'certificates': table expected, got string", 1, true))
+    assert.is_truthy(raised("certificates", { nil, {} }):find(
+      "field 'certificates': array of tables expected, got nil", 1, true))
     assert.is_truthy(raised("certificates", { "x" }):find(
       "field 'certificates': array of tables expected, got string", 1, true))
     assert.is_truthy(raised("depth", "x"):find("field 'depth': number expected, got string", 1, true))

@@ -96,7 +96,8 @@ function Reader:strings(source, field)
     return { self:required_string(source, field) }
   end
   local names = {}
-  for index, name in ipairs(value) do
+  for index = 1, #value do
+    local name = value[index]
     if type(name) ~= "string" and type(name) ~= "number" then
       self:fail(field, "string", name)
     end
@@ -172,7 +173,8 @@ local STEPS = {
     if type(configuration.certificates) ~= "table" then
       reader:fail("certificates", "table", configuration.certificates)
     end
-    for _, pair in ipairs(configuration.certificates) do
+    for index = 1, #configuration.certificates do
+      local pair = configuration.certificates[index]
       if type(pair) ~= "table" then
         reader:fail("certificates", "array of tables", pair)
       end
