@@ -245,11 +245,16 @@ describe("a function that decides", function()
     end)
   end)
 
-  it("may ask for the name, and nothing else of its connection", function()
-    local name, outcome, waited
+  it("may ask for what there is to know of its connection, and do nothing with it", function()
+    local name, outcome, waited, known
     local one, other
     one, other = tls.ends(client { alpn = "a" }, server { alpn = function()
       name = other:getsniname()
+      known = {
+        peers.pack(tostring(other) == tostring(other)), peers.pack(other:info()), peers.pack(other:want()),
+        peers.pack(other:dirty()), peers.pack(other:getpeerverification()), peers.pack(other:getpeercertificate()),
+        peers.pack(other:getpeerfinished()),
+      }
       outcome = { pcall(other.close, other) }
       waited = { pcall(other.getfd, other) }
       return "a"
@@ -257,6 +262,10 @@ describe("a function that decides", function()
     one:sni("localhost")
     assert.is_true(tls.shake_hands(one, other).ok)
     assert.equal("localhost", name)
+    assert.same({
+      { n = 1, true }, { n = 2, nil, "closed" }, { n = 1, "nothing" }, { n = 1, false }, { n = 2, false, "closed" },
+      { n = 2, nil, "closed" }, { n = 0 },
+    }, known)
     assert.is_false(outcome[1])
     assert.is_truthy(outcome[2]:find("the connection is in the midst of its handshake", 1, true))
     assert.is_false(waited[1])

@@ -190,6 +190,37 @@ describe("as LuaSec", function()
     end
   end)
 
+  the_same("names and labels may be any bytes", function(subject, record)
+    local one, other = pair(subject)
+    local keys = {}
+    for _, label in ipairs { "\255", "\254", "\239\191\189", "a\0b", "a", "" } do
+      keys[#keys + 1] = one:exportkeyingmaterial(label, 16)
+      assert(keys[#keys] == other:exportkeyingmaterial(label, 16))
+    end
+    for index, key in ipairs(keys) do
+      for earlier = 1, index - 1 do
+        record(("%d and %d"):format(earlier, index), rawequal, keys[earlier], key)
+      end
+    end
+    for _, name in ipairs { "\228.test", "a.test\0b" } do
+      local asking, asked = tls.ends(client { verify = "none" }, server(), subject, subject)
+      asking:sni(name)
+      tls.shake_hands(asking, asked)
+      record("name", asked.getsniname, asked)
+    end
+  end)
+
+  for _, version in ipairs { "tlsv1_2", "tlsv1_3" } do
+    -- Bytes of one are the other's: the same keys come of the same labels.
+    it("labels with zero bytes make the same keys as LuaSec's, with " .. version, function()
+      if not luasec then
+        pending "LuaSec is not installed"
+      end
+      local one, other = tls.pair(client { protocol = version }, server(), ssl, luasec)
+      assert.equal(other:exportkeyingmaterial("a\0b\255", 32), one:exportkeyingmaterial("a\0b\255", 32))
+    end)
+  end
+
   the_same("patterns, prefixes and ranges are read", function(subject, record)
     local one, other = pair(subject)
     for _, pattern in ipairs { -1, "x", {}, 1.5 } do

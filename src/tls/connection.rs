@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use foreign_types::ForeignTypeRef;
 use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream, SslVersion};
+use openssl_sys::SSL_set_tlsext_host_name;
 use socket2::Socket as Descriptor;
 
 use super::context::Context;
@@ -136,10 +137,11 @@ impl Connection {
         self.stream.ssl()
     }
 
-    /// A client asks for the server of this name; it may be anything.
-    pub fn ask_for(&mut self, name: &str) {
-        // What OpenSSL does not take cannot be sent.
-        let _ = ssl_mut(&mut self.stream).set_hostname(name);
+    /// A client asks for the server of this name; it may be anything. It ends with its first zero byte.
+    pub fn ask_for(&mut self, name: &[u8]) {
+        let name: Vec<u8> = name.iter().copied().take_while(|&byte| byte != 0).chain([0]).collect();
+        // SAFETY: the pointers are the connection's and a string's, which is copied. What OpenSSL does not take cannot be sent.
+        unsafe { SSL_set_tlsext_host_name(self.ssl().as_ptr(), name.as_ptr().cast_mut().cast()) };
     }
 
     /// A client expects this host at the other end, in place of the one that its context says: the name is

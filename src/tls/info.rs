@@ -1,6 +1,13 @@
 //! What was negotiated.
 
+use std::ptr;
+
+use foreign_types::ForeignTypeRef;
 use openssl::ssl::SslRef;
+use openssl_sys::SSL_export_keying_material;
+
+use super::connection::Connection;
+use super::error::forget;
 
 /// What was negotiated, as LuaSec tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +31,29 @@ pub struct Info {
     pub bits: i32,
     /// The secret bits that its algorithm could use.
     pub algorithm_bits: i32,
+}
+
+impl Connection {
+    /// Fills `room` with secret bytes that both sides know, by a label and perhaps a context of the program's (RFC 5705). They
+    /// need not be text. Returns whether there are any.
+    pub fn export_keys(&self, room: &mut [u8], label: &[u8], context: Option<&[u8]>) -> bool {
+        forget();
+        let (start, length) = context.map_or((ptr::null(), 0), |context| (context.as_ptr(), context.len()));
+        // SAFETY: the pointers are to so many bytes as is said, and are not used later.
+        let exported = unsafe {
+            SSL_export_keying_material(
+                self.ssl().as_ptr(),
+                room.as_mut_ptr(),
+                room.len(),
+                label.as_ptr().cast(),
+                label.len(),
+                start,
+                length,
+                context.is_some().into(),
+            )
+        };
+        exported == 1
+    }
 }
 
 impl Info {

@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("expect", expect).of(TLS).with_strings(&[2]),
     Function::attempted("dohandshake", shake_hands).of(TLS),
     Function::direct("want", want).of(TLS),
-    Function::direct("dirty", common::dirty).of(TLS),
+    Function::direct("dirty", dirty).of(TLS),
     Function::direct("getfd", common::get_descriptor).of(TLS),
     Function::direct("settimeout", common::set_timeout).of(TLS).with_strings(&[3]),
     Function::direct("getstats", stream::get_statistics).of(TLS),
@@ -125,6 +125,9 @@ fn shake_hands(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `want(connection)`: what the last operation had to wait for.
 fn want(call: &Call<'_>) -> Result<Values, Raise> {
+    if call.is_in_handshake(1) {
+        return Ok(one("nothing"));
+    }
     let (socket, _) = call.this()?;
     Ok(one(match socket.borrow().tls.as_ref().and_then(|tls| tls.want) {
         None => "nothing",
@@ -133,9 +136,14 @@ fn want(call: &Call<'_>) -> Result<Values, Raise> {
     }))
 }
 
+/// `dirty(connection)`: whether something has been received and not handed out.
+fn dirty(call: &Call<'_>) -> Result<Values, Raise> {
+    if call.is_in_handshake(1) { Ok(one(false)) } else { common::dirty(call) }
+}
+
 /// `tostring(connection)`.
 fn to_string(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.this()?;
-    let closed = if socket.borrow().tls.is_some() { "" } else { " (closed)" };
+    let is_open = call.is_in_handshake(1) || call.this()?.0.borrow().tls.is_some();
+    let closed = if is_open { "" } else { " (closed)" };
     Ok(one(format!("SSL connection: {:p}{closed}", call.address(1))))
 }

@@ -4,7 +4,7 @@ use openssl::ssl::{NameType, SslRef};
 use openssl::x509::X509VerifyResult;
 
 use crate::bindings::call::{Call, Function};
-use crate::bindings::object::{Class, TLS};
+use crate::bindings::object::TLS;
 use crate::bindings::value::{Raise, Table, Value, Values, failed, nothing, one};
 use crate::net::error::CLOSED;
 use crate::tls::certificate::Certificate;
@@ -40,16 +40,28 @@ fn open(call: &Call<'_>, f: impl FnOnce(&mut Connection) -> Values) -> Result<Va
     Ok(socket.borrow_mut().tls.as_mut().map_or_else(|| failed(CLOSED), |tls| f(tls)))
 }
 
-/// What `f` says of a connection after its handshake; `nil, "closed"` of any other.
+/// What `f` says of a connection after its handshake; `otherwise` of any other.
+fn established_or(
+    call: &Call<'_>,
+    otherwise: impl FnOnce() -> Values,
+    f: impl FnOnce(&Connection) -> Values,
+) -> Result<Values, Raise> {
+    if call.is_in_handshake(1) {
+        return Ok(otherwise());
+    }
+    let (socket, _) = call.this()?;
+    let socket = socket.borrow();
+    Ok(socket.tls.as_ref().filter(|tls| tls.is_established()).map_or_else(otherwise, |tls| f(tls)))
+}
+
+/// The same, with `nil, "closed"` for any other.
 fn established(call: &Call<'_>, f: impl FnOnce(&Connection) -> Values) -> Result<Values, Raise> {
-    open(call, |tls| if tls.is_established() { f(tls) } else { failed(CLOSED) })
+    established_or(call, || failed(CLOSED), f)
 }
 
 /// The same, with no value for any other.
 fn established_or_nothing(call: &Call<'_>, f: impl FnOnce(&Connection) -> Values) -> Result<Values, Raise> {
-    let (socket, _) = call.this()?;
-    let socket = socket.borrow();
-    Ok(socket.tls.as_ref().filter(|tls| tls.is_established()).map_or_else(nothing, |tls| f(tls)))
+    established_or(call, nothing, f)
 }
 
 fn optional(value: Option<impl Into<Value>>) -> Values {
@@ -97,24 +109,25 @@ fn local_certificate(call: &Call<'_>) -> Result<Values, Raise> {
 /// `getpeerverification(connection)`: true; or false, and what is wrong: a text, or a table of arrays of
 /// texts by depth.
 fn verification(call: &Call<'_>) -> Result<Values, Raise> {
-    let (socket, _) = call.this()?;
-    let socket = socket.borrow();
-    let Some(tls) = socket.tls.as_ref().filter(|tls| tls.is_established()) else {
-        return Ok(one(false).and(CLOSED));
-    };
-    let result = tls.ssl().verify_result();
-    if result == X509VerifyResult::OK {
-        return Ok(one(true));
+    established_or(
+        call,
+        || one(false).and(CLOSED),
+        |tls| match (tls.ssl().verify_result(), tls.recorded_errors()) {
+            (X509VerifyResult::OK, _) => one(true),
+            (result, None) => one(false).and(result.error_string()),
+            (_, Some(errors)) => {
+                let array = errors.by_depth().iter().map(|texts| texts_of_certificate(texts)).collect();
+                one(false).and(Table { array, fields: Vec::new() })
+            }
+        },
+    )
+}
+
+fn texts_of_certificate(texts: &[&'static str]) -> Value {
+    if texts.is_empty() {
+        return Value::Nil;
     }
-    let Some(errors) = tls.recorded_errors() else {
-        return Ok(one(false).and(result.error_string()));
-    };
-    let texts = |texts: &Vec<&'static str>| match texts.as_slice() {
-        [] => Value::Nil,
-        texts => Table { array: texts.iter().copied().map(Value::from).collect(), fields: Vec::new() }.into(),
-    };
-    let array = errors.by_depth().iter().map(texts).collect();
-    Ok(one(false).and(Table { array, fields: Vec::new() }))
+    Table { array: texts.iter().copied().map(Value::from).collect(), fields: Vec::new() }.into()
 }
 
 /// `failed_check(connection)`: what is wrong with the peer's certificate, also after a handshake that failed;
@@ -145,7 +158,7 @@ fn peer_finished(call: &Call<'_>) -> Result<Values, Raise> {
 /// `exportkeyingmaterial(connection, label, length, context)`: bytes, or `nil, error`.
 fn export_keys(call: &Call<'_>) -> Result<Values, Raise> {
     const MOST: f64 = 1024.0 * 1024.0;
-    let label = call.name(2)?;
+    let label = call.string(2)?;
     let length = call.number(3)?;
     let context = if call.is_absent(4) { None } else { Some(call.string(4)?) };
     established_or_nothing(call, |tls| {
@@ -154,10 +167,7 @@ fn export_keys(call: &Call<'_>) -> Result<Values, Raise> {
             return error();
         }
         let mut room = vec![0; length as usize];
-        match tls.ssl().export_keying_material(&mut room, &label, context) {
-            Ok(()) => one(Value::Bytes(room)),
-            Err(_) => error(),
-        }
+        if tls.export_keys(&mut room, label, context) { one(Value::Bytes(room)) } else { error() }
     })
 }
 
@@ -165,9 +175,7 @@ fn export_keys(call: &Call<'_>) -> Result<Values, Raise> {
 /// called.
 fn find(call: &Call<'_>, f: impl FnOnce(&SslRef) -> Option<&[u8]>) -> Result<Values, Raise> {
     let show = |ssl: &SslRef| optional(f(ssl).map(|found| Value::Bytes(found.to_vec())));
-    if let Some((socket, Class::Tls)) = call.any_socket(1)
-        && socket.try_borrow().is_err()
-    {
+    if call.is_in_handshake(1) {
         return Ok(call.context.tls.program.with_ssl(call.address(1), show).unwrap_or_else(nothing));
     }
     open(call, |tls| show(tls.ssl()))
@@ -214,9 +222,9 @@ fn role(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `sni(connection, name)`: nothing. A client asks for the server of this name.
 fn ask_for(call: &Call<'_>) -> Result<Values, Raise> {
-    let name = call.name(2)?;
+    let name = call.string(2)?;
     open(call, |tls| {
-        tls.ask_for(&name);
+        tls.ask_for(name);
         nothing()
     })
 }
