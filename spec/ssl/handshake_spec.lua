@@ -57,6 +57,14 @@ describe("a handshake", function()
       end
     end)
 
+    it_there("ends when the server says that it is the end, " .. place, function()
+      local connection, peer = with_plain_peer(client())
+      peer:send "\21\3\3\0\2\1\0" -- the alert close_notify
+      for _ = 1, 2 do
+        assert.same({ n = 2, false, "closed" }, peers.pack(connection:dohandshake()))
+      end
+    end)
+
     for _, mode in ipairs { "b", "t" } do
       it_there(("ends at its limit, in mode %s, %s"):format(mode, place), function()
         for _, configuration in ipairs { client(), server() } do

@@ -148,7 +148,68 @@ describe("a client's context", function()
         assert.equal("certificate verify failed", err)
       end)
     end)
+
+    it("does not come back to a server that asks who it is, with " .. version, function()
+      for _, server_ssl in ipairs { ssl, tls.luasec() } do
+        local context = assert(ssl.newcontext(client {
+          protocol = version, key = tls.file "client.key", certificate = tls.file "client.pem",
+        }))
+        local asking = assert(server_ssl.newcontext(server { cafile = tls.file "root.pem", verify = "peer" }))
+        for _ = 1, 3 do
+          local one, other = tls.pair(context, asking, ssl, server_ssl)
+          other:send "line\n"
+          assert.equal("line", one:receive())
+          assert.is_false(one:isresumed())
+          assert.equal(ssl.loadcertificate(tls.contents "client.pem"):pem(), other:getpeercertificate():pem())
+          one:close()
+          other:close()
+        end
+      end
+    end)
+
+    it("does not come back by what came late, once it verifies otherwise, with " .. version, function()
+      local context, other_context = assert(ssl.newcontext(client { protocol = version })),
+        assert(ssl.newcontext(server()))
+      local one, other = tls.ends(context, other_context)
+      assert.is_true(context:setverifyext "crl_check")
+      assert.is_true(tls.shake_hands(one, other).ok)
+      other:send "line\n"
+      assert.equal("line", one:receive())
+      assert.equal("certificate verify failed", (tls.outcome(context, other_context)))
+    end)
   end
+
+  it("does not come back to one that broke off when it did", function()
+    local context = assert(ssl.newcontext(client { protocol = "tlsv1_2" }))
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    local offered = {}
+    run.tasks(function()
+      local first = assert(ssl.wrap(assert(listener:accept()), server()))
+      assert(first:dohandshake())
+      first:send "line\n"
+      first:receive()
+      first:close()
+      for _ = 1, 3 do
+        local peer = assert(listener:accept())
+        local high, low = peer:receive(5):byte(4, 5)
+        -- The length of the session's name: behind the message's header, the version, and random bytes.
+        offered[#offered + 1] = peer:receive(high * 256 + low):byte(4 + 2 + 32 + 1) > 0
+        peer:close()
+      end
+    end, function()
+      local address, port = listener:getsockname()
+      for round = 1, 4 do
+        local connection = assert(ssl.wrap(assert(socket.connect(address, port)), context))
+        assert.equal(round == 1, (connection:dohandshake()))
+        if round == 1 then
+          assert.equal("line", connection:receive())
+        end
+        connection:close()
+      end
+    end)
+    listener:close()
+    assert.same({ true, false, false }, offered)
+  end)
 
   it("comes back to openssl", function()
     for _, version in ipairs { "tls1_2", "tls1_3" } do
@@ -166,6 +227,51 @@ describe("a client's context", function()
       program:finish()
     end
   end)
+end)
+
+describe("a server's context", function()
+  -- What another client keeps of a connection, and comes back with.
+  local function openssl_client(port, option, path, version)
+    local program = openssl.client(port, ("-%s -%s %s -cert %s -key %s"):format(
+      version, option, path, tls.file "client.pem", tls.file "client.key"))
+    program:expect "^line$"
+    program:write "Q"
+  end
+
+  for _, version in ipairs { "tls1_2", "tls1_3" } do
+    it("verifies a client anew that comes back, with " .. version, function()
+      local context = assert(ssl.newcontext(server {
+        cafile = tls.file "root.pem", verify = { "peer", "fail_if_no_peer_cert" },
+      }))
+      local path = tls.new_file "session"
+      local listener = assert(socket.bind("127.0.0.1", 0))
+      local _, port = listener:getsockname()
+      local seen = {}
+      run.tasks(function()
+        for round = 1, 2 do
+          local connection = assert(ssl.wrap(assert(listener:accept()), context))
+          assert(connection:dohandshake())
+          seen[round] = { connection:isresumed(), #connection:getpeerchain(), connection:getpeerverification() }
+          connection:send "line\n"
+          connection:receive()
+          connection:close()
+        end
+      end, function()
+        openssl_client(port, "sess_out", path, version)
+        local file = io.open(path)
+        if file then
+          file:close()
+          openssl_client(port, "sess_in", path, version)
+        else -- there was none to keep
+          openssl_client(port, "sess_out", path, version)
+        end
+      end)
+      listener:close()
+      assert.same(seen[1], seen[2])
+      assert.is_false(seen[2][1])
+      assert.is_true(seen[2][3])
+    end)
+  end
 end)
 
 describe("SSLKEYLOGFILE", function()

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::rc::Rc;
 
 use foreign_types::ForeignTypeRef;
-use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream, SslVersion};
+use openssl::ssl::{ErrorCode, SslRef, SslSession, SslStream, SslVerifyMode, SslVersion};
 use openssl_sys::SSL_set_tlsext_host_name;
 use socket2::Socket as Descriptor;
 
@@ -14,7 +14,7 @@ use super::error::{SYSTEM_ERROR, UNEXPECTED_EOF, failure, forget, reason};
 use super::protocol::Role;
 use super::session::Place;
 use super::tickets::Tickets;
-use super::verification::{Errors, Hostname};
+use super::verification::{Errors, Extensions, Hostname};
 use super::wire::{Buffers, Pulled, Wire};
 use crate::net::error::{CLOSED, Text};
 use crate::net::socket::Failure;
@@ -55,6 +55,8 @@ pub struct Connection {
     state: State,
     /// Whom a client expects at the other end.
     pub(super) hostname: Option<Hostname>,
+    /// How it verifies the peer's certificates.
+    pub(super) extensions: Extensions,
     /// What was wrong with the peer's certificates, if that is recorded.
     errors: Rc<RefCell<Errors>>,
     /// Where a client keeps what lets it come back faster.
@@ -91,12 +93,18 @@ impl Connection {
         let role = context.role()?;
         let errors = Rc::new(RefCell::new(Errors::default()));
         let hostname = context.hostname().filter(|_| role == Role::Client);
+        let extensions = context.extensions();
         let stream = context.connection().and_then(|mut ssl| {
             match role {
                 Role::Client => ssl.set_connect_state(),
-                Role::Server => ssl.set_accept_state(),
+                Role::Server => {
+                    ssl.set_accept_state();
+                    if ssl.verify_mode().contains(SslVerifyMode::PEER) {
+                        context.resume_none(&mut ssl)?;
+                    }
+                }
             }
-            context.extensions().apply(&mut ssl, &errors)?;
+            extensions.apply(&mut ssl, &errors)?;
             if let Some(hostname) = &hostname {
                 hostname.apply(&mut ssl)?;
             }
@@ -109,6 +117,7 @@ impl Connection {
                 role,
                 state: State::Fresh,
                 hostname,
+                extensions,
                 errors,
                 place: None,
                 failure: None,
@@ -144,7 +153,7 @@ impl Connection {
         unsafe { SSL_set_tlsext_host_name(self.ssl().as_ptr(), name.as_ptr().cast_mut().cast()) };
     }
 
-    /// A client expects this host at the other end, in place of the one that its context says: the name is
+    /// A client whose context does not say whom it expects at the other end expects this host: the name is
     /// asked for, and looked for in the certificate. To be called before the handshake.
     ///
     /// # Errors
@@ -270,11 +279,11 @@ impl Connection {
                 self.state = State::Established;
                 Ok(true)
             }
-            Err(error) if error.code() == ErrorCode::WANT_READ => Ok(false),
-            Err(error) => {
-                self.forget_sessions_of_peer();
-                Err(failure(&error))
-            }
+            Err(error) => match error.code() {
+                ErrorCode::WANT_READ => Ok(false),
+                ErrorCode::ZERO_RETURN => Err(CLOSED.into()),
+                _ => Err(failure(&error)),
+            },
         }
     }
 

@@ -2,7 +2,7 @@
 //! own file: `callback`, `psk`, `dane`.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, c_uint};
 use std::fs;
 use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
@@ -10,16 +10,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
-use foreign_types::ForeignType;
+use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode, SslVerifyMode,
-    SslVersion,
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef, SslSessionCacheMode,
+    SslVerifyMode, SslVersion,
 };
 
 use super::curve;
 use super::error::{forget, reason};
+use super::ffi::SSL_set_session_id_context;
 use super::issuers;
 use super::key_log::KeyLog;
 use super::option::IGNORE_UNEXPECTED_EOF;
@@ -39,6 +40,8 @@ pub struct Context {
     issuers_sought: Cell<bool>,
     role: Cell<Option<Role>>,
     extensions: Cell<Extensions>,
+    /// How many of its connections have verified clients.
+    verified: Cell<u64>,
     /// Whom a client expects at the other end.
     hostname: RefCell<Option<Hostname>>,
     /// What a client remembers of earlier connections; nothing if it must not.
@@ -94,6 +97,7 @@ impl Context {
             issuers_sought: Cell::new(false),
             role: Cell::new(None),
             extensions: Cell::default(),
+            verified: Cell::default(),
             hostname: RefCell::default(),
             sessions: RefCell::new(Some(sessions)),
         })
@@ -263,10 +267,17 @@ impl Context {
     /// Sets how connections to come verify certificates.
     pub fn set_extensions(&self, extensions: Extensions) {
         self.extensions.set(extensions);
-        // A session that is resumed is not verified again.
-        if let Some(sessions) = &*self.sessions.borrow() {
-            sessions.forget();
-        }
+    }
+
+    /// Lets a server that verifies its clients go on from none of its earlier connections, nor others from this one: a
+    /// session that is resumed is not verified again, and holds no more than the first certificate of the client's.
+    pub(super) fn resume_none(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
+        self.verified.set(self.verified.get() + 1);
+        let own = [SESSION_ID_CONTEXT, &self.verified.get().to_ne_bytes()].concat();
+        ssl.set_num_tickets(0)?;
+        // SAFETY: the pointer is the connection's, and the bytes are copied.
+        let set = unsafe { SSL_set_session_id_context(ssl.as_ptr(), own.as_ptr(), own.len() as c_uint) };
+        if set == 1 { Ok(()) } else { Err(ErrorStack::get()) }
     }
 
     /// Whom a client expects at the other end.

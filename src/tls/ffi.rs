@@ -1,6 +1,6 @@
 //! What OpenSSL has and the `openssl` crates lack.
 
-use std::ffi::{c_char, c_int, c_long, c_uchar, c_ulong};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use openssl_sys::{ASN1_OBJECT, ASN1_TYPE, SSL, SSL_CTX, X509_VERIFY_PARAM};
 
@@ -47,6 +47,25 @@ unsafe extern "C" {
 
     /// Sets what a server tells clients that choose a shared key.
     pub(super) fn SSL_CTX_use_psk_identity_hint(context: *mut SSL_CTX, hint: *const c_char) -> c_int;
+
+    /// How many signature algorithms the peer has named; with a negative index, nothing else is told.
+    pub(super) fn SSL_get_sigalgs(
+        connection: *mut SSL,
+        index: c_int,
+        sign: *mut c_int,
+        hash: *mut c_int,
+        sign_and_hash: *mut c_int,
+        raw_sign: *mut c_uchar,
+        raw_hash: *mut c_uchar,
+    ) -> c_int;
+    /// The authorities that the peer has named; null if it has named none.
+    pub(super) fn SSL_get0_peer_CA_list(connection: *const SSL) -> *const c_void;
+    /// Sets which sessions a server's connection may resume: those with the same bytes, at most 32.
+    pub(super) fn SSL_set_session_id_context(
+        connection: *mut SSL,
+        bytes: *const c_uchar,
+        length: c_uint,
+    ) -> c_int;
 
     /// Lets connections of a context verify by DANE.
     pub(super) fn SSL_CTX_dane_enable(context: *mut SSL_CTX) -> c_int;

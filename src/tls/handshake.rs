@@ -35,6 +35,7 @@ impl Socket {
         let outcome = tls.with_buffers(buffers, |tls| go_on(tls, descriptor, &mut self.drained, may_block));
         if let Err(Failure::Error(reason)) = &outcome {
             tls.failure = Some(reason.clone());
+            tls.forget_sessions_of_peer();
         }
         tls.note(Direction::Read, &outcome);
         outcome

@@ -4,26 +4,30 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ptr;
 use std::rc::Rc;
 
+use foreign_types::ForeignTypeRef;
 use openssl::ssl::{SslContextBuilder, SslSession, SslSessionCacheMode, SslVersion};
 use openssl::x509::X509VerifyResult;
 use socket2::Socket as Descriptor;
 
 use super::connection::Connection;
+use super::ffi::{SSL_get_sigalgs, SSL_get0_peer_CA_list};
 use super::local::{Local, guarded};
 use super::protocol::Role;
-use super::verification::Hostname;
+use super::verification::{Extensions, Hostname};
 
 /// How many sessions are kept for a peer. Servers give two at a time, and a program may begin many
 /// connections at once.
-const FOR_A_PEER: usize = 64;
+pub(super) const FOR_A_PEER: usize = 64;
 /// How many sessions are kept for all of them.
-const SESSIONS: usize = 4096;
+pub(super) const SESSIONS: usize = 4096;
 
-/// Whom a session is for: an address, the name that was asked for there, and who was to be found there. A
-/// session that is resumed is not verified again, so it must not serve for another host behind the same address.
-pub(super) type Place = (SocketAddr, Option<Vec<u8>>, Option<Hostname>);
+/// Whom a session is for: an address, the name that was asked for there, who was to be found there, and how that was verified.
+/// A session that is resumed is not verified again, so it must not serve for another host behind the same address, nor in
+/// place of a stricter look at it.
+pub(super) type Place = (SocketAddr, Option<Vec<u8>>, Option<Hostname>, Extensions);
 
 /// The sessions of a context.
 #[derive(Default)]
@@ -35,7 +39,7 @@ pub(super) struct Sessions {
 
 /// What is there to be resumed, the latest session of a place last.
 #[derive(Default)]
-struct Kept {
+pub(super) struct Kept {
     by_place: HashMap<Place, Vec<SslSession>>,
     /// How many sessions that is.
     count: usize,
@@ -58,17 +62,12 @@ impl Sessions {
             guarded((), || fresh.get().borrow_mut().push(session));
         });
     }
-
-    /// Forgets all.
-    pub(super) fn forget(&self) {
-        self.kept.take();
-    }
 }
 
 impl Kept {
     /// The session to resume at a place, if there is one. It is not to be used again, unless the protocol
     /// gives no others.
-    fn take(&mut self, place: &Place) -> Option<SslSession> {
+    pub(super) fn take(&mut self, place: &Place) -> Option<SslSession> {
         let sessions = self.by_place.get_mut(place)?;
         let session = sessions.pop()?;
         if session.protocol_version() != SslVersion::TLS1_3 {
@@ -82,13 +81,14 @@ impl Kept {
         Some(session)
     }
 
-    fn keep(&mut self, place: &Place, session: SslSession) {
+    pub(super) fn keep(&mut self, place: &Place, session: SslSession) {
         if session.protocol_version() != SslVersion::TLS1_3 {
             self.forget(place);
         } else if self.by_place.get(place).is_some_and(|sessions| sessions.len() >= FOR_A_PEER) {
             self.by_place.get_mut(place).map(|sessions| sessions.remove(0));
             self.count -= 1;
-        } else if self.count >= SESSIONS {
+        }
+        if self.count >= SESSIONS {
             // Any of them: there are many, and losing one costs its peer a few milliseconds.
             let victim = self.by_place.keys().next().cloned();
             victim.inspect(|victim| self.forget(victim));
@@ -97,7 +97,13 @@ impl Kept {
         self.count += 1;
     }
 
-    fn forget(&mut self, place: &Place) {
+    /// How many sessions there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn forget(&mut self, place: &Place) {
         self.count -= self.by_place.remove(place).map_or(0, |sessions| sessions.len());
     }
 }
@@ -113,7 +119,7 @@ impl Connection {
             return;
         };
         let name = self.ssl().servername_raw(openssl::ssl::NameType::HOST_NAME).map(<[u8]>::to_vec);
-        let place = (address, name, self.hostname.clone());
+        let place = (address, name, self.hostname.clone(), self.extensions);
         if let Some(session) = sessions.kept.borrow_mut().take(&place) {
             self.set_session(&session);
         }
@@ -127,11 +133,27 @@ impl Connection {
         }
         let Some(sessions) = self.context().sessions() else { return };
         let fresh = sessions.fresh.take();
-        let Some(place) = &self.place else { return };
-        // What is resumed is not verified again, so errors that were passed over must not be lost.
-        let is_fine = self.ssl().verify_result() == X509VerifyResult::OK || self.recorded_errors().is_none();
+        let Some(place) = self.place.as_ref().filter(|_| !fresh.is_empty()) else { return };
+        // What is resumed is not verified again, so errors that were passed over must not be lost. And the server verifies
+        // its client no more either: some that want to, LuaSec's among them, break off instead.
+        let is_fine = (self.ssl().verify_result() == X509VerifyResult::OK
+            || self.recorded_errors().is_none())
+            && !self.was_asked_for_certificate();
         for session in fresh.into_iter().filter(|_| is_fine) {
             sessions.kept.borrow_mut().keep(place, session);
+        }
+    }
+
+    /// Whether the server of a client has wanted to know who that is.
+    fn was_asked_for_certificate(&self) -> bool {
+        let connection = self.ssl().as_ptr();
+        let nothing = ptr::null_mut;
+        // SAFETY: the pointer is the connection's; with that index, nothing is written. A server names algorithms and, before
+        // TLS 1.2, authorities when it asks for a certificate, and nowhere else.
+        unsafe {
+            SSL_get_sigalgs(connection, -1, nothing(), nothing(), nothing(), ptr::null_mut(), ptr::null_mut())
+                > 0
+                || !SSL_get0_peer_CA_list(connection).is_null()
         }
     }
 

@@ -26,6 +26,7 @@ use crate::net::stream::Received;
 use crate::scheduler::Direction;
 
 mod flood;
+mod sessions;
 mod stream;
 mod tickets;
 

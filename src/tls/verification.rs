@@ -25,7 +25,7 @@ pub fn mode_of_name(name: &[u8]) -> Option<SslVerifyMode> {
 }
 
 /// Changes to how certificates are verified.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Extensions {
     /// The handshake goes on in spite of errors, which are recorded.
     pub go_on: bool,
@@ -102,7 +102,9 @@ impl Hostname {
             return Some(Hostname::Address(address));
         }
         let name = text.strip_suffix('.').unwrap_or(text);
-        let is_possible = !name.is_empty() && name.len() <= 255 && !name.contains('\0');
+        // With a dot in front, OpenSSL would take every host below.
+        let is_possible =
+            !name.is_empty() && !name.starts_with('.') && name.len() <= 255 && !name.contains('\0');
         is_possible.then(|| Hostname::Name(name.to_owned()))
     }
 
@@ -164,6 +166,7 @@ mod tests {
         assert_eq!(Hostname::new("::1"), Some(Hostname::Address(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1u16]))));
         assert_eq!(Hostname::new("a.test."), Some(Hostname::Name("a.test".to_owned())));
         assert_eq!(Hostname::new("."), None);
+        assert_eq!(Hostname::new(".a.test"), None);
         assert_eq!(Hostname::new("a\0b"), None);
         assert_eq!(Hostname::new(&"x".repeat(256)), None);
     }
