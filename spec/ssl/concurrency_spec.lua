@@ -299,6 +299,25 @@ describe("a peer", function()
     end)
   end
 
+  it("asks for new keys again and again, and the time runs out all the same", function()
+    local connection, program = connect("-tls1_3 -msg")
+    for _ = 1, 100 do
+      program:write "K"
+      program:expect "^>>> .*KeyUpdate"
+    end
+    connection:settimeout(0)
+    for _ = 1, 6 do
+      -- It looks at a few at a time.
+      assert.same({ n = 3, nil, "wantread", "" }, pack(connection:receive()))
+      assert.equal("read", connection:want())
+    end
+    connection:settimeout(nil)
+    program:write "line"
+    assert.equal("line", connection:receive())
+    connection:close()
+    program:finish()
+  end)
+
   it("renegotiates as a server, and nobody is disturbed", function()
     local connection, program = connect("-tls1_2 -msg")
     exchange(connection, program, "r", "^>>> .*HelloRequest")

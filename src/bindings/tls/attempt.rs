@@ -32,6 +32,7 @@ impl Call<'_> {
             }
             awaited = match outcome {
                 Err(Failure::Blocked(direction)) => Some(direction),
+                Err(Failure::Fruitless) => Some(Direction::Read),
                 _ => None,
             };
             if socket.tls.as_mut().is_some_and(|tls| tls.take_across()) {
