@@ -43,6 +43,27 @@ describe("closing a socket that tasks wait on", function()
     end)
   end
 
+  it("leaves what has been received to those who were receiving, and not to who closes it", function()
+    local tls_ends = pcall(require, "cosock.ssl") and function()
+      local one, other = require "spec.support.tls".pair()
+      other:send "part"
+      return one
+    end
+    for _, make in ipairs { rows[2][2], tls_ends or nil } do
+      local sock = make()
+      local waited, asked
+      run.tasks(function()
+        waited = pack(sock:receive())
+      end, function()
+        let_others_run()
+        sock:close()
+        asked = pack(sock:receive())
+      end)
+      assert.same({ n = 3, nil, "closed", "part" }, waited)
+      assert.same({ n = 3, nil, "closed", "" }, asked)
+    end
+  end)
+
   it("wakes a task in send with closed and the index of the last byte sent", function()
     local client, peer = peers.pair(socket)
     local sent, err, last

@@ -55,6 +55,8 @@ describe("an application protocol", function()
     assert.same({ n = 2, nil, "invalid ALPN list (empty)" }, peers.pack(ssl.newcontext(client { alpn = {} })))
     assert.same({ n = 2, nil, "invalid ALPN name (string expected, got table)" },
       peers.pack(ssl.newcontext(client { alpn = { {} } })))
+    assert.same({ n = 2, nil, "invalid ALPN name (string expected, got nil)" },
+      peers.pack(ssl.newcontext(client { alpn = { nil, "h2" } })))
     assert.same({ n = 2, nil, "invalid ALPN parameter" },
       peers.pack(ssl.newcontext(client { alpn = function() end })))
     assert.same({ n = 2, nil, "invalid ALPN parameter" }, peers.pack(ssl.newcontext(server { alpn = "h2" })))

@@ -160,6 +160,13 @@ describe("as LuaSec", function()
     for _, name in ipairs { "dohandshake", "send", "receive", "close", "info", "getfd", "want", "dirty" } do
       record(name, connection[name], 5)
     end
+    for _, name in ipairs { "dohandshake", "send", "receive", "getfd", "want", "dirty", "setdane", "settlsa" } do
+      if connection[name] then
+        record(name, connection[name], false)
+      end
+    end
+    local inner = subject == ssl and require "cosock.socket" or require "socket"
+    record("a socket", connection.getfd, inner.tcp())
     local context = assert(subject.newcontext(client()))
     record("setverifyext", context.setverifyext, 5)
   end)

@@ -183,11 +183,13 @@ impl Call<'_> {
         }
     }
 
-    /// Whether what has been received already is for others, behind whom the running task has to queue.
-    pub(super) fn is_for_others(&self, socket: &Socket) -> bool {
+    /// Whether what has been received already is for others: those behind whom the running task has to queue, or who were
+    /// in the midst of receiving when the socket was closed. `began` as in [`Call::attempt`].
+    pub(super) fn is_for_others(&self, socket: &Socket, began: Option<f64>) -> bool {
         match self.place() {
             Place::Task(task) if !socket.buffer.is_empty() => {
-                !self.context.runtime.may_proceed(task, socket, Direction::Read)
+                began.is_none() && socket.descriptor.is_none()
+                    || !self.context.runtime.may_proceed(task, socket, Direction::Read)
             }
             _ => false,
         }

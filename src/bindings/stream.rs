@@ -39,7 +39,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     if let Some(values) = at_once(call, socket, pattern, prefix, began) {
         return Ok(values);
     }
-    let is_for_others = call.is_for_others(socket);
+    let is_for_others = call.is_for_others(socket, began);
     let attempt = call.context.runtime.with_scratch(|scratch| {
         call.attempt(socket, Direction::Read, began, |socket, may_block| {
             let outcome = socket.receive(pattern, scratch, may_block);

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::ffi::CStr;
 
 use foreign_types::ForeignTypeRef;
-use openssl::asn1::{Asn1ObjectRef, Asn1StringRef, Asn1Time};
+use openssl::asn1::{Asn1ObjectRef, Asn1StringRef, Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::Id;
@@ -127,18 +127,18 @@ impl Certificate {
 
     /// From when on it is valid, in words.
     pub fn not_before(&self) -> String {
-        self.x509.not_before().to_string()
+        time_text(self.x509.not_before())
     }
 
     /// Until when it is valid, in words.
     pub fn not_after(&self) -> String {
-        self.x509.not_after().to_string()
+        time_text(self.x509.not_after())
     }
 
     /// Whether it is valid at a time in seconds since 1970.
     pub fn is_valid_at(&self, seconds: i64) -> bool {
         let Ok(time) = Asn1Time::from_unix(seconds) else { return false };
-        let order = |limit: &openssl::asn1::Asn1TimeRef| time.compare(limit).ok();
+        let order = |limit: &Asn1TimeRef| time.compare(limit).ok();
         order(self.x509.not_before()).is_some_and(|order| order != Ordering::Less)
             && order(self.x509.not_after()).is_some_and(|order| order != Ordering::Greater)
     }
@@ -222,4 +222,9 @@ pub(super) fn oid(object: &Asn1ObjectRef) -> String {
         openssl_sys::OBJ_obj2txt(room.as_mut_ptr().cast(), room.len() as i32, object.as_ptr(), 1);
         CStr::from_ptr(room.as_ptr().cast()).to_string_lossy().into_owned()
     }
+}
+/// A time as OpenSSL prints it; of what is none, what it prints as well.
+fn time_text(time: &Asn1TimeRef) -> String {
+    let text = time.to_string();
+    if text == "error" { "Bad time value".to_owned() } else { text }
 }

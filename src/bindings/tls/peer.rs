@@ -27,8 +27,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::direct("getsniname", server_name).of(TLS),
     Function::direct("getversion", |call| established(call, |tls| one(tls.ssl().version_str()))).of(TLS),
     Function::direct("isresumed", |call| established(call, |tls| one(tls.ssl().session_reused()))).of(TLS),
-    Function::direct("negotiated", |call| established(call, negotiated)).of(TLS),
-    Function::direct("role", role).of(TLS),
+    Function::wrapped("negotiated", |call| established(call, negotiated)).of(TLS),
+    Function::wrapped("role", role).of(TLS),
     Function::wrapped("sni", ask_for).of(TLS).with_strings(&[2]),
     Function::direct("setdane", enable_dane).of(TLS).with_strings(&[2]),
     Function::direct("settlsa", add_record).of(TLS).with_strings(&[5]),
@@ -159,7 +159,7 @@ fn peer_finished(call: &Call<'_>) -> Result<Values, Raise> {
 fn export_keys(call: &Call<'_>) -> Result<Values, Raise> {
     const MOST: f64 = 1024.0 * 1024.0;
     let label = call.string(2)?;
-    let length = call.number(3)?;
+    let length = call.whole_number(3)?;
     let context = if call.is_absent(4) { None } else { Some(call.string(4)?) };
     established_or_nothing(call, |tls| {
         let error = || failed("error exporting keying material");
@@ -231,12 +231,14 @@ fn ask_for(call: &Call<'_>) -> Result<Values, Raise> {
 
 /// `setdane(connection, host)`: whether it can be verified so.
 fn enable_dane(call: &Call<'_>) -> Result<Values, Raise> {
+    call.this()?;
     let host = call.string(2)?;
     open(call, |tls| one(tls.enable_dane(host)))
 }
 
 /// `settlsa(connection, usage, selector, kind, data)`: whether the record is of use.
 fn add_record(call: &Call<'_>) -> Result<Values, Raise> {
+    call.this()?;
     let numbers = [call.whole_number(2)?, call.whole_number(3)?, call.whole_number(4)?];
     let data = call.string(5)?;
     open(call, |tls| {

@@ -28,7 +28,7 @@ fn receive(call: &Call<'_>) -> Result<Values, Raise> {
     if let Some(values) = at_once(call, socket, pattern, prefix, began) {
         return Ok(values);
     }
-    let is_for_others = call.is_for_others(socket);
+    let is_for_others = call.is_for_others(socket, began);
     let attempt = call.attempt_tls(socket, Direction::Read, began, |socket, may_block| {
         if let Some(outcome) = socket.receive_buffered(pattern) {
             return outcome;

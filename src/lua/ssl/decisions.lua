@@ -82,7 +82,8 @@ local function set_alpn(ctx, is_server, alpn)
   elseif type(alpn) ~= "table" then
     return nil, "invalid ALPN parameter"
   end
-  for _, name in ipairs(alpn) do
+  for index = 1, #alpn do
+    local name = alpn[index]
     if type(name) ~= "string" then
       return nil, ("invalid ALPN name (string expected, got %s)"):format(type(name))
     end
