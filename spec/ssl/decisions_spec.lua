@@ -275,17 +275,39 @@ describe("a function that decides", function()
   end)
 
   it("may use other connections", function()
-    local one, other = tls.ends(client { alpn = "a" }, server { alpn = function()
+    local one, other
+    local name, name_from_within
+    one, other = tls.ends(client { alpn = "a" }, server { alpn = function()
       local third, fourth = tls.pair(client { alpn = "b" }, server { alpn = function()
+        name_from_within = peers.pack(other:getsniname())
         return "b"
       end })
       third:send("line\n")
       assert.equal("line", fourth:receive())
       assert.is_false((pcall(error)))
+      name = other:getsniname()
       return "a"
     end })
+    one:sni("localhost")
     assert.is_true(tls.shake_hands(one, other).ok)
     assert.equal("a", one:getalpn())
+    assert.equal("localhost", name)
+    assert.same({ n = 0 }, name_from_within) -- not that of the connection in whose handshake it is asked
+  end)
+
+  it("raises its own error although it has used other connections", function()
+    local one, other = tls.ends(client { alpn = "a" }, server { alpn = function()
+      tls.pair(client { alpn = "b" }, server { alpn = function()
+        return "b"
+      end })
+      error("its own", 0)
+    end })
+    one:settimeout(0)
+    other:settimeout(0)
+    one:dohandshake()
+    assert.equal("its own", peers.raised(function()
+      other:dohandshake()
+    end))
   end)
 
   it("is garbage when its connections are", function()

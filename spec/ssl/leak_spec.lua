@@ -77,6 +77,16 @@ describe("nothing is left of", function()
     tls.pair(client_context, server_context)
   end)
 
+  grows_not("what connections tell, many times", function()
+    local one, other = tls.pair(client_context, server_context)
+    for _ = 1, 200 do
+      assert(one:getpeercertificate():pem() and #one:getpeerchain() > 0 and #other:getlocalchain() > 0)
+      assert(one:info() and one:exportkeyingmaterial("EXPORTER-x", 1000) and one:getfinished())
+    end
+    one:close()
+    other:close()
+  end, FEWER)
+
   grows_not("connections with a context each", function()
     local one, other = tls.pair()
     one:close()

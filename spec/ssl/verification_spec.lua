@@ -56,6 +56,14 @@ describe("a client that verifies", function()
     assert.equal("certificate verify failed", (tls.outcome(client { verifyext = "crl_check" }, server_as "server-rsa")))
   end)
 
+  it("looks for revoked authorities only when it is told to", function()
+    local function checking(...)
+      return client { cafile = tls.file "half-trusted.pem", verifyext = { ... } }
+    end
+    assert.equal("ok", (tls.outcome(checking "crl_check", server())))
+    assert.equal("certificate verify failed", (tls.outcome(checking("crl_check", "crl_check_chain"), server())))
+  end)
+
   it("gives a fresh table of errors each time", function()
     local one = tls.pair(client { verifyext = "lsec_continue" }, server_as "stranger")
     local _, errors = one:getpeerverification()
@@ -122,7 +130,7 @@ describe("a client that names its server", function()
     { "192.0.2.1", "wild", true }, { "2001:db8::1", "wild", true },
     { "elsewhere.test", "server", false }, { "127.0.0.2", "server", false }, { "::2", "server", false },
     { "a.b.wild.test", "wild", false }, { "awild.test", "wild", false }, { "localhost.test", "server", false },
-    { "127.0.0.1", "elsewhere", false },
+    { "127.0.0.1", "elsewhere", false }, { "partly.elsewhere.test", "elsewhere", false },
   } do
     local name, certificate, is_right = case[1], case[2], case[3]
     it(("and asked for %s %s %s"):format(name, is_right and "accepts" or "refuses", certificate), function()
@@ -136,6 +144,12 @@ describe("a client that names its server", function()
     assert.equal("localhost", other:getsniname())
     _, other = tls.pair(client { hostname = "127.0.0.1" })
     assert.is_nil(other:getsniname())
+  end)
+
+  it("is no matter of a server's", function()
+    local verifying = server { hostname = "elsewhere.test", verify = "peer", cafile = tls.file "root.pem" }
+    local known = client { key = tls.file "client.key", certificate = tls.file "client.pem" }
+    assert.same({ "ok", "ok" }, { tls.outcome(known, verifying) })
   end)
 
   it("tells a wrong name where it does not insist", function()

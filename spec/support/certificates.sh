@@ -7,7 +7,7 @@
 #   client.pem, .key         for clients only
 #   stranger.pem, .key       signed by other-root.pem
 #   expired.pem, early.pem   as server.pem, but of the past and of the future
-#   elsewhere.pem            for elsewhere.test
+#   elsewhere.pem            for elsewhere.test and part*.elsewhere.test, which counts for nobody
 #   wild.pem                 for *.wild.test, with alternative names of every kind
 #   values.pem               for values.test, with alternative names that are no text: LuaSec crashes
 #   revoked.pem              revoked by crl.pem
@@ -15,6 +15,7 @@
 #   encrypted.key            server.key, with the password "secret"
 #   dh.pem                   parameters for key agreement
 #   ca/                      root.pem and other-root.pem by their hashes; trusted.pem root.pem and crl.pem together
+#   half-trusted.pem         root.pem and the intermediate's own list of what it has revoked: nothing
 #
 # Every other .pem has its key in a .key of the same name.
 set -euo pipefail
@@ -67,7 +68,7 @@ subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1
 basicConstraints = CA:false
 extendedKeyUsage = clientAuth
 [elsewhere]
-subjectAltName = DNS:elsewhere.test
+subjectAltName = DNS:elsewhere.test, DNS:part*.elsewhere.test
 [wild]
 subjectAltName = DNS:*.wild.test, DNS:wild.test, email:someone@wild.test, URI:https://wild.test/, IP:192.0.2.1, IP:2001:db8::1, RID:1.2.3.4, otherName:1.2.3.4.5;UTF8:other, otherName:1.2.3.4.6;INT:5, otherName:1.2.3.4.7;OCTETSTRING:octets, dirName:directory
 [values]
@@ -137,7 +138,10 @@ for attempt in {1..9}; do
 done
 openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem
 
+openssl ca -config intermediate.cnf -gencrl -out intermediate-crl.pem
+
 cat root.pem crl.pem >trusted.pem
+cat root.pem intermediate-crl.pem >half-trusted.pem
 mkdir -p ca
 cp root.pem other-root.pem ca
 openssl rehash ca

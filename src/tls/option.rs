@@ -89,8 +89,37 @@ mod tests {
 
     #[test]
     fn the_values_are_those_of_the_crate() {
-        assert_eq!(of_name(b"no_tlsv1_3"), Some(openssl_sys::SSL_OP_NO_TLSv1_3));
-        assert_eq!(of_name(b"no_ticket"), Some(openssl_sys::SSL_OP_NO_TICKET));
-        assert_eq!(of_name(b"ignore_unexpected_eof"), Some(openssl_sys::SSL_OP_IGNORE_UNEXPECTED_EOF));
+        let values = [
+            ("all", openssl_sys::SSL_OP_ALL),
+            ("allow_unsafe_legacy_renegotiation", openssl_sys::SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION),
+            ("cipher_server_preference", openssl_sys::SSL_OP_CIPHER_SERVER_PREFERENCE),
+            ("cisco_anyconnect", openssl_sys::SSL_OP_CISCO_ANYCONNECT),
+            ("cookie_exchange", openssl_sys::SSL_OP_COOKIE_EXCHANGE),
+            ("cryptopro_tlsext_bug", openssl_sys::SSL_OP_CRYPTOPRO_TLSEXT_BUG),
+            ("dont_insert_empty_fragments", openssl_sys::SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS),
+            ("enable_middlebox_compat", openssl_sys::SSL_OP_ENABLE_MIDDLEBOX_COMPAT),
+            ("ignore_unexpected_eof", openssl_sys::SSL_OP_IGNORE_UNEXPECTED_EOF),
+            ("legacy_server_connect", openssl_sys::SSL_OP_LEGACY_SERVER_CONNECT),
+            ("no_compression", openssl_sys::SSL_OP_NO_COMPRESSION),
+            ("no_dtlsv1", openssl_sys::SSL_OP_NO_DTLSv1),
+            ("no_dtlsv1_2", openssl_sys::SSL_OP_NO_DTLSv1_2),
+            ("no_query_mtu", openssl_sys::SSL_OP_NO_QUERY_MTU),
+            ("no_renegotiation", openssl_sys::SSL_OP_NO_RENEGOTIATION),
+            (
+                "no_session_resumption_on_renegotiation",
+                openssl_sys::SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION,
+            ),
+            ("no_sslv3", openssl_sys::SSL_OP_NO_SSLv3),
+            ("no_ticket", openssl_sys::SSL_OP_NO_TICKET),
+            ("no_tlsv1", openssl_sys::SSL_OP_NO_TLSv1),
+            ("no_tlsv1_1", openssl_sys::SSL_OP_NO_TLSv1_1),
+            ("no_tlsv1_2", openssl_sys::SSL_OP_NO_TLSv1_2),
+            ("no_tlsv1_3", openssl_sys::SSL_OP_NO_TLSv1_3),
+            ("prioritize_chacha", openssl_sys::SSL_OP_PRIORITIZE_CHACHA),
+            ("tls_rollback_bug", openssl_sys::SSL_OP_TLS_ROLLBACK_BUG),
+        ];
+        for (name, value) in values {
+            assert_eq!(of_name(name.as_bytes()), Some(value), "{name}");
+        }
     }
 }

@@ -31,3 +31,18 @@ fn much_that_comes_by_itself_is_a_stream() {
     server.send_encrypted(b"question", &mut 0, &mut Buffers::default()).expect("there is room");
     assert!(!server.is_streaming());
 }
+
+#[test]
+fn what_could_not_be_sent_does_not_count_as_sent() {
+    let [mut client, server] = pair(None);
+    drop(server);
+    let mut sent = 0;
+    let failure = loop {
+        match client.send_encrypted(&[b'x'; 1024 * 1024], &mut sent, &mut Buffers::default()) {
+            Err(Failure::Busy) => {}
+            outcome => break outcome,
+        }
+    };
+    assert!(matches!(failure, Err(Failure::Error(text)) if text == CLOSED));
+    assert_eq!(sent, 0);
+}
