@@ -10,6 +10,14 @@ local serial = native.serial
 --- The methods of serial lines.
 ---@class cosock.Serial
 ---@field class "serial{client}"
+---@field close fun(self): 1  closes it, and wakes whoever waits for it
+---@field dirty fun(self): boolean  whether something has been received and not handed out
+---@field getfd fun(self): integer  the descriptor, -1 if there is none
+---@field getstats fun(self): integer, integer, number  bytes received, bytes sent, and seconds of age
+---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
+---@field setstats fun(self, received?: integer, sent?: integer, age?: number): 1  what `getstats` is to count from
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
+---  limit: in mode "t" in all, else at a time
 local M = {}
 
 for _, name in ipairs { "close", "dirty", "getfd", "getstats", "setfd", "setstats", "settimeout" } do

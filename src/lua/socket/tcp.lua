@@ -11,6 +11,22 @@ local tcp = native.tcp
 --- The methods of TCP objects. Calling the table makes one.
 ---@class cosock.Tcp
 ---@field class string  "tcp{master}", "tcp{client}" or "tcp{server}"
+---@field close fun(self): 1  closes it, and wakes whoever waits for it
+---@field dirty fun(self): boolean  whether something has been received and not handed out
+---@field getfamily fun(self): "inet4"|"inet6"
+---@field getfd fun(self): integer  the descriptor, -1 if there is none
+---@field getoption fun(self, name: string): any  what an option is set to, or `nil, error`
+---@field getpeername fun(self): string?, integer|string, string?  the peer's address, port and family, or `nil, error`
+---@field getsockname fun(self): string?, integer|string, string?  the same of this side
+---@field getstats fun(self): integer, integer, number  bytes received, bytes sent, and seconds of age
+---@field gettimeout fun(self): number, number  seconds: at a time, and in all; -1 for no limit
+---@field listen fun(self, backlog?: integer): 1?, string?  takes connections, so many (32) before they are accepted
+---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
+---@field setstats fun(self, received?: integer, sent?: integer, age?: number): 1  what `getstats` is to count from
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
+---  limit: in mode "t" in all, else at a time
+---@field shutdown fun(self, direction?: "send"|"receive"|"both"): 1?, string?  ends what it sends, receives, or both (the
+---  default)
 local M = {}
 
 for _, name in ipairs {

@@ -14,6 +14,17 @@ local try_receive_from = udp.receivefrom
 --- The methods of UDP objects. Calling the table makes one.
 ---@class cosock.Udp
 ---@field class string  "udp{unconnected}" or "udp{connected}"
+---@field close fun(self): 1  closes it, and wakes whoever waits for it
+---@field dirty fun(self): boolean  false: nothing is received before it is asked for
+---@field getfamily fun(self): "inet4"|"inet6"
+---@field getfd fun(self): integer  the descriptor, -1 if there is none
+---@field getoption fun(self, name: string): any  what an option is set to, or `nil, error`
+---@field getpeername fun(self): string?, integer|string, string?  the peer's address, port and family, or `nil, error`
+---@field getsockname fun(self): string?, integer|string, string?  the same of this side
+---@field gettimeout fun(self): number, number  seconds: at a time, and in all; -1 for no limit
+---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
+---  limit: in mode "t" in all, else at a time
 local M = {}
 
 for _, name in ipairs {

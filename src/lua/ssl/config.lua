@@ -4,6 +4,12 @@ local _, native = ...
 
 local tls = native.tls
 
+---@class cosock.ssl.Config
+---@field algorithms table<string, boolean>  kinds of keys
+---@field capabilities table<string, any>  what can be asked for, by the names that LuaSec gives it
+---@field curves table<string, boolean>  elliptic curves
+---@field options table<string, boolean>  what the field `options` may name
+---@field protocols table<string, boolean>  what the field `protocol` may name
 return {
   algorithms = { ec = true },
   capabilities = {

@@ -14,6 +14,14 @@ local try_receive_from = datagram.receivefrom
 --- The methods of unix datagram objects.
 ---@class cosock.UnixDatagram
 ---@field class string  "unixdgram{unconnected}" or "unixdgram{connected}"
+---@field close fun(self): 1  closes it, and wakes whoever waits for it
+---@field dirty fun(self): boolean  false: nothing is received before it is asked for
+---@field getfd fun(self): integer  the descriptor, -1 if there is none
+---@field getsockname fun(self): string?, string?  the path that it is bound to, or `nil, error`
+---@field gettimeout fun(self): number, number  seconds: at a time, and in all; -1 for no limit
+---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
+---  limit: in mode "t" in all, else at a time
 local M = {}
 
 for _, name in ipairs { "close", "dirty", "getfd", "getsockname", "gettimeout", "setfd", "settimeout" } do

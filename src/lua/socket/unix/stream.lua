@@ -13,6 +13,18 @@ local stream = native.unix_stream
 --- The methods of unix stream objects.
 ---@class cosock.UnixStream
 ---@field class string  "unixstream{master}", "unixstream{client}" or "unixstream{server}"
+---@field close fun(self): 1  closes it, and wakes whoever waits for it
+---@field dirty fun(self): boolean  whether something has been received and not handed out
+---@field getfd fun(self): integer  the descriptor, -1 if there is none
+---@field getsockname fun(self): string?, string?  the path that it is bound to, or `nil, error`
+---@field getstats fun(self): integer, integer, number  bytes received, bytes sent, and seconds of age
+---@field listen fun(self, backlog?: integer): 1?, string?  takes connections, so many (32) before they are accepted
+---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
+---@field setstats fun(self, received?: integer, sent?: integer, age?: number): 1  what `getstats` is to count from
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
+---  limit: in mode "t" in all, else at a time
+---@field shutdown fun(self, direction?: "send"|"receive"|"both"): 1?, string?  ends what it sends, receives, or both (the
+---  default)
 local M = {}
 
 for _, name in ipairs {
