@@ -16,8 +16,8 @@ local serial = native.serial
 ---@field getstats fun(self): integer, integer, number  bytes received, bytes sent, and seconds of age
 ---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
 ---@field setstats fun(self, received?: integer, sent?: integer, age?: number): 1  what `getstats` is to count from
----@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
----  limit: in mode "t" in all, else at a time
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for
+---  no limit: in mode "t" in all, else at a time
 local M = {}
 
 for _, name in ipairs { "close", "dirty", "getfd", "getstats", "setfd", "setstats", "settimeout" } do

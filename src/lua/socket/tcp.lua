@@ -23,10 +23,10 @@ local tcp = native.tcp
 ---@field listen fun(self, backlog?: integer): 1?, string?  takes connections, so many (32) before they are accepted
 ---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
 ---@field setstats fun(self, received?: integer, sent?: integer, age?: number): 1  what `getstats` is to count from
----@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
----  limit: in mode "t" in all, else at a time
----@field shutdown fun(self, direction?: "send"|"receive"|"both"): 1?, string?  ends what it sends, receives, or both (the
----  default)
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for
+---  no limit: in mode "t" in all, else at a time
+---@field shutdown fun(self, direction?: "send"|"receive"|"both"): 1?, string?  ends what it sends, receives, or both
+---  (the default)
 local M = {}
 
 for _, name in ipairs {

@@ -23,8 +23,8 @@ local try_receive_from = udp.receivefrom
 ---@field getsockname fun(self): string?, integer|string, string?  the same of this side
 ---@field gettimeout fun(self): number, number  seconds: at a time, and in all; -1 for no limit
 ---@field setfd fun(self, descriptor: integer)  replaces the descriptor, without closing it
----@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
----  limit: in mode "t" in all, else at a time
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for
+---  no limit: in mode "t" in all, else at a time
 local M = {}
 
 for _, name in ipairs {

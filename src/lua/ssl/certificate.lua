@@ -8,17 +8,17 @@ local M = {}
 
 --- The methods of certificates.
 ---@class cosock.ssl.Certificate
----@field digest fun(self, algorithm?: string): string?, string?  its hash in hexadecimal digits, by "sha1" (the default) or
----  another that OpenSSL knows
+---@field digest fun(self, algorithm?: string): string?, string?  its hash in hexadecimal digits, by "sha1" (the
+---  default) or another that OpenSSL knows
 ---@field getsignaturename fun(self): string?  the algorithm of its signature
----@field issued fun(self, ...: cosock.ssl.Certificate): boolean, string?  whether it has issued the last of these, by way of
----  those in between; else why not
+---@field issued fun(self, ...: cosock.ssl.Certificate): boolean, string?  whether it has issued the last of these,
+---  by way of those in between; else why not
 ---@field issuer fun(self): {oid: string, name: string, value: string}[]  who has issued it
 ---@field notafter fun(self): string  until when it is valid: "Jan  1 00:00:00 2030 GMT"
 ---@field notbefore fun(self): string  from when on it is valid
 ---@field pem fun(self): string  the certificate as text
----@field pubkey fun(self): string?, string?, integer?  its key as text, the kind of key ("RSA"), and its length in bits; or
----  `nil, error`
+---@field pubkey fun(self): string?, string?, integer?  its key as text, the kind of key ("RSA"), and its length in
+---  bits; or `nil, error`
 ---@field serial fun(self): string  its number in hexadecimal digits
 ---@field setencode fun(self, encoding: "ai5"|"utf8"): boolean  how names are told: as they are ("ai5", the default), or
 ---  as UTF-8; whether there is such an encoding

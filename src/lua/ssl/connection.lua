@@ -15,8 +15,8 @@ local attempt = waiting.attempt
 --- wrapping the socket.)
 ---@class cosock.ssl.Connection
 ---@field dirty fun(self): boolean  whether something has been received and not handed out
----@field exportkeyingmaterial fun(self, label: string, length: integer, context?: string): string?, string?  secret bytes
----  that both sides know (RFC 5705), or `nil, error`; nothing without a handshake
+---@field exportkeyingmaterial fun(self, label: string, length: integer, context?: string): string?, string?  secret
+---  bytes that both sides know (RFC 5705), or `nil, error`; nothing without a handshake
 ---@field getalpn fun(self): string?, string?  the application protocol that was agreed on, nil if none was
 ---@field getfd fun(self): integer  the descriptor, -1 if it is closed
 ---@field getfinished fun(self): string?, string?  this side's last message of the handshake
@@ -33,13 +33,13 @@ local attempt = waiting.attempt
 ---@field getstats fun(self): integer, integer, number  bytes received, bytes sent, and seconds of age
 ---@field getversion fun(self): string?, string?  the version of the protocol: "TLSv1.3"
 ---@field isresumed fun(self): boolean?, string?  whether it goes on from an earlier connection's session
----@field setdane fun(self, hostname: string): boolean?, string?  has the server be verified by DANE (RFC 6698), for this
----  name; whether that can be done
+---@field setdane fun(self, hostname: string): boolean?, string?  has the server be verified by DANE (RFC 6698), for
+---  this name; whether that can be done
 ---@field setstats fun(self, received?: integer, sent?: integer, age?: number): 1  what `getstats` is to count from
----@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for no
----  limit: in mode "t" in all, else at a time
----@field settlsa fun(self, usage: integer, selector: integer, kind: integer, data: string): boolean?, string?  adds a record
----  of DANE; whether it is of use
+---@field settimeout fun(self, seconds?: number, mode?: "b"|"t"): 1  how long an operation may wait, nil or negative for
+---  no limit: in mode "t" in all, else at a time
+---@field settlsa fun(self, usage: integer, selector: integer, kind: integer, data: string): boolean?, string?  adds
+---  a record of DANE; whether it is of use
 ---@field want fun(self): "nothing"|"read"|"write"  what the last operation had to wait for
 local M = {}
 
