@@ -11,8 +11,8 @@ local M = {}
 ---@field digest fun(self, algorithm?: string): string?, string?  its hash in hexadecimal digits, by "sha1" (the
 ---  default) or another that OpenSSL knows
 ---@field getsignaturename fun(self): string?  the algorithm of its signature
----@field issued fun(self, ...: cosock.ssl.Certificate): boolean, string?  whether it has issued the last of these,
----  by way of those in between; else why not
+---@field issued fun(self, other: cosock.ssl.Certificate, ...: cosock.ssl.Certificate): true?, string?  whether it
+---  vouches for another one, by way of those behind that; else nil and why not
 ---@field issuer fun(self): {oid: string, name: string, value: string}[]  who has issued it
 ---@field notafter fun(self): string  until when it is valid: "Jan  1 00:00:00 2030 GMT"
 ---@field notbefore fun(self): string  from when on it is valid
