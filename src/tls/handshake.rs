@@ -80,7 +80,7 @@ fn go_on(
         };
         *drained = pulled == Pulled::Some { all: true };
     }
-    Err(Failure::Busy)
+    Err(Failure::Fruitless)
 }
 
 /// Why what was to be sent could not be sent.

@@ -145,6 +145,7 @@ impl Receiving<'_> {
             Pattern::Exactly(most) | Pattern::Between { most, .. } if most >= WORTH_A_CALL => Some(most),
             _ => None,
         };
+        let mut fruitless = true;
         for call in 1..=CALLS_IN_A_ROW {
             let in_scratch = self.buffer.is_empty()
                 && match most {
@@ -160,6 +161,7 @@ impl Receiving<'_> {
                 let room = uninitialised(&mut scratch[*filled..end]);
                 let count = self.tls.receive(room, self.descriptor, self.drained).map_err(Failure::Error)?;
                 if count > 0 {
+                    fruitless = false;
                     let seen = *filled;
                     *filled += count;
                     if let Some(found) = pattern.find(&mut scratch[..*filled], seen) {
@@ -180,6 +182,7 @@ impl Receiving<'_> {
                     None => there.max(self.tls.expected()).clamp(ROOM.start, AT_A_TIME),
                 };
                 if self.decrypt_into_buffer(room)? > 0 {
+                    fruitless = false;
                     if let Some(found) = self.buffer.find(pattern) {
                         return Ok(Received::InBuffer(found));
                     } else if pattern.is_exceeded_by(self.buffer.len()) {
@@ -194,7 +197,7 @@ impl Receiving<'_> {
                 self.pull(may_block)?;
             }
         }
-        Err(Failure::Busy)
+        Err(if fruitless { Failure::Fruitless } else { Failure::Busy })
     }
 
     /// Decrypts up to `room` bytes into the buffer, which owns no memory if it stays empty.

@@ -89,7 +89,7 @@ fn send(
             *sent += tls.encrypt(&rest[..rest.len().min(PIECE)], descriptor).map_err(Failure::Error)?;
         }
     }
-    Err(Failure::Busy)
+    Err(if tls.is_in_handshake() { Failure::Fruitless } else { Failure::Busy })
 }
 
 /// Goes on with a handshake that the peer began in the midst of the exchange of data.

@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use socket2::{SockRef, Socket as Descriptor};
 
-use crate::net::stream::SEND_FLAGS;
+use crate::net::stream::{CALLS_IN_A_ROW, SEND_FLAGS};
 
 /// How much is received at a time, in bytes.
 const ROOM: usize = 64 * 1024;
@@ -70,6 +70,8 @@ pub struct Wire {
     at_once: Option<RawFd>,
     /// Where what OpenSSL reads may come from at once, if nothing has been received before it.
     source: Option<RawFd>,
+    /// How often it may still be asked.
+    calls: usize,
     /// Whether that has given all it had.
     drained: bool,
     /// Why it will give nothing more, to be told by [`Wire::pull`].
@@ -169,6 +171,7 @@ impl Wire {
     /// given all it had.
     pub fn receive_at_once(&mut self, descriptor: &Descriptor, drained: bool) {
         self.source = Some(descriptor.as_raw_fd());
+        self.calls = CALLS_IN_A_ROW;
         self.drained = drained;
     }
 
@@ -178,13 +181,14 @@ impl Wire {
         self.drained
     }
 
-    /// Lets OpenSSL take a few records from now on, or any number. Between two records only it is told that there is no
-    /// more, so what is left over begins with a record.
+    /// Lets OpenSSL take a few records from now on, or any number. It is told that there is no more when it asks for
+    /// a header, so what is left over begins with a record.
     pub fn limit_records(&mut self, limited: bool) {
         self.records = limited.then_some(RECORDS);
     }
 
-    /// Whether OpenSSL asks for a record's header, and may not have it.
+    /// Whether OpenSSL asks for a record's header, and may not have it. The end of a record that is just as long counts as
+    /// one, too: whatever comes next begins with that.
     fn refuses(&mut self, wanted: usize) -> bool {
         match &mut self.records {
             Some(0) if wanted == HEADER => true,
@@ -199,9 +203,11 @@ impl Wire {
     /// Receives into `room`, and the header of the next record behind it. Nothing has been received before. Returns how much
     /// of `room` has been filled.
     fn receive_into(&mut self, room: &mut [u8]) -> usize {
-        let Some(source) = self.source.filter(|_| !self.drained && room.len() >= MUCH) else {
+        let Some(source) = self.source.filter(|_| !self.drained && self.calls > 0 && room.len() >= MUCH)
+        else {
             return 0;
         };
+        self.calls -= 1;
         // SAFETY: whoever has set it keeps it open until it is taken back.
         let descriptor = unsafe { BorrowedFd::borrow_raw(source) };
         let length = room.len();

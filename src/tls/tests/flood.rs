@@ -3,6 +3,7 @@
 use super::super::receive::MOST_ANSWERS;
 use super::super::send::MOST_UNASKED;
 use super::*;
+use crate::net::stream::CALLS_IN_A_ROW;
 
 /// The peer wants the other side's key changed, too (RFC 8446, section 4.6.3).
 const UPDATE_REQUESTED: std::ffi::c_int = 1;
@@ -11,6 +12,76 @@ const UPDATE_REQUESTED: std::ffi::c_int = 1;
 unsafe extern "C" {
     fn SSL_key_update(connection: *mut openssl_sys::SSL, kind: std::ffi::c_int) -> std::ffi::c_int;
     fn SSL_do_handshake(connection: *mut openssl_sys::SSL) -> std::ffi::c_int;
+    fn SSL_set_block_padding(connection: *mut openssl_sys::SSL, size: usize) -> std::ffi::c_int;
+}
+
+/// Has a server make records, each padded to so many bytes, and sends them to its client as fast as that takes them.
+/// `make` is called so many times with the server. Returns the client.
+fn flooded(count: usize, size: usize, make: impl Fn(&mut Socket)) -> (Socket, std::thread::JoinHandle<()>) {
+    let [mut client, mut server] = pair(Some(SslVersion::TLS1_3));
+    // The tickets and whatever else there is come first.
+    let outcome = receive(&mut client, Pattern::Line, &mut Buffers::default());
+    assert!(matches!(outcome, Err(Failure::Blocked(Direction::Read))));
+    let mut records = Vec::new();
+    for _ in 0..count {
+        if let Some(tls) = &mut server.tls {
+            // SAFETY: the pointer is the connection's.
+            assert_eq!(unsafe { SSL_set_block_padding(tls.ssl().as_ptr(), size) }, 1);
+        }
+        make(&mut server);
+        records.extend(server.tls.as_mut().map(|tls| tls.wire().take_outgoing()).unwrap_or_default());
+    }
+    let mut descriptor = server.descriptor.take().expect("it is open");
+    descriptor.set_nonblocking(false).expect("a socket can be made blocking");
+    let feeding = std::thread::spawn(move || descriptor.write_all(&records).expect("the client takes all"));
+    (client, feeding)
+}
+
+#[test]
+fn padded_records_without_data_are_fruitless() {
+    const COUNT: usize = 4000;
+    let (mut client, feeding) = flooded(COUNT, 2500, |server| {
+        let connection = server.tls.as_ref().map(|tls| tls.ssl().as_ptr()).expect("it speaks TLS");
+        // SAFETY: the pointer is the connection's.
+        assert!(unsafe { SSL_key_update(connection, 0) == 1 && SSL_do_handshake(connection) == 1 });
+    });
+    let mut buffers = Buffers::default();
+    loop {
+        // Never busy, as then it would not look at the time.
+        match receive(&mut client, Pattern::Line, &mut buffers) {
+            Err(Failure::Fruitless | Failure::Blocked(Direction::Read)) => {}
+            Err(Failure::Error(text)) => break assert_eq!(text, "unexpected eof while reading"),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+    feeding.join().expect("it sends all");
+}
+
+#[test]
+fn padded_records_with_a_byte_each_leave_time_for_others() {
+    const COUNT: usize = 2000;
+    // What is at most received in an attempt: in each of its steps by OpenSSL itself, and what one call has brought.
+    const AT_ONCE: usize = CALLS_IN_A_ROW * (CALLS_IN_A_ROW + 5);
+    let (mut client, feeding) = flooded(COUNT, 16 * 1024, |server| {
+        let Some(tls) = &mut server.tls else { return };
+        let (nobody, _) = socket2::Socket::pair(Domain::UNIX, Type::STREAM, None).expect("a pair of sockets");
+        // Whom it cannot be sent to at once.
+        assert_eq!(tls.encrypt(b"x", &nobody).expect("it is encrypted"), 1);
+    });
+    let mut buffers = Buffers::default();
+    let mut most = 0;
+    while client.buffer.len() < COUNT {
+        let before = client.buffer.len();
+        match receive(&mut client, Pattern::Exactly(COUNT + 1), &mut buffers) {
+            Err(
+                Failure::Fruitless | Failure::Busy | Failure::Blocked(Direction::Read) | Failure::Error(_),
+            ) => {}
+            outcome => panic!("{outcome:?}"),
+        }
+        most = most.max(client.buffer.len() - before);
+    }
+    assert!(most <= AT_ONCE, "{most}");
+    feeding.join().expect("it sends all");
 }
 
 /// Has the server want new keys so many times. Returns whether the system took it all.
