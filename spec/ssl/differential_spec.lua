@@ -167,6 +167,8 @@ describe("as LuaSec", function()
     end
     local inner = subject == ssl and require "cosock.socket" or require "socket"
     record("a socket", connection.getfd, inner.tcp())
+    record("a context", connection.getfd, assert(subject.newcontext(client())))
+    record("a certificate", connection.getfd, subject.loadcertificate(tls.contents "root.pem"))
     local context = assert(subject.newcontext(client()))
     record("setverifyext", context.setverifyext, 5)
   end)

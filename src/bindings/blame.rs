@@ -20,8 +20,8 @@ impl Call<'_> {
     pub(crate) fn type_error(&self, index: c_int, expected: &str) -> Raise {
         /// From Lua 5.3 on, its own library tells what kind of userdata there is.
         const TELLS_CLASS: bool = cfg!(any(feature = "lua53", feature = "lua54", feature = "lua55"));
-        if let Some((_, class)) = self.any_socket(index).filter(|_| TELLS_CLASS) {
-            return self.argument_error(index, format!("{expected} expected, got {}", class.name()));
+        if let Some(class) = self.class_name(index).filter(|_| TELLS_CLASS) {
+            return self.argument_error(index, format!("{expected} expected, got {class}"));
         }
         // SAFETY: `lua_typename` knows every type and returns a constant string.
         let found = unsafe { CStr::from_ptr(ffi::lua_typename(self.state(), self.kind(index))) };

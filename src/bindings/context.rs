@@ -45,6 +45,9 @@ pub(crate) struct Context {
     pub(super) protected: Protected,
     /// A buffer for the next result, so that a stream of chunks does not need a new one for each.
     spare: Cell<Vec<u8>>,
+    /// The bytes that are being pushed, and whether there are any.
+    held: Cell<Vec<u8>>,
+    is_holding: Cell<bool>,
     #[cfg(feature = "tls")]
     pub(super) tls: super::tls::State,
 }
@@ -124,6 +127,8 @@ impl Context {
             strings,
             protected,
             spare: Cell::default(),
+            held: Cell::default(),
+            is_holding: Cell::default(),
         }
     }
 
@@ -138,6 +143,24 @@ impl Context {
             buffer.clear();
             self.spare.set(buffer);
         }
+    }
+
+    /// Keeps bytes while they are pushed, so that no frame owns them if Lua raises an error, and tells where they are until
+    /// [`Context::release`]. It keeps them for one at a time: a finalizer that pushes meanwhile gets its own back, and so does
+    /// everybody after such an error.
+    pub(super) fn hold(&self, bytes: Vec<u8>) -> Result<*const [u8], Vec<u8>> {
+        if self.is_holding.replace(true) {
+            return Err(bytes);
+        }
+        let place = ptr::from_ref(bytes.as_slice());
+        self.held.set(bytes);
+        Ok(place)
+    }
+
+    /// Gives them back.
+    pub(super) fn release(&self) -> Vec<u8> {
+        self.is_holding.set(false);
+        self.held.take()
     }
 
     pub(super) fn set_thread(&self, task: TaskId, thread: *mut lua_State) {

@@ -204,6 +204,17 @@ impl Call<'_> {
         Some((&block.object.as_ref()?.socket, block.class.get()))
     }
 
+    /// What an argument is called, if it is an object of ours.
+    pub(super) fn class_name(&self, index: c_int) -> Option<&'static str> {
+        if let Some((_, class)) = self.any_socket(index) {
+            return Some(class.name());
+        }
+        #[cfg(feature = "tls")]
+        return self.handle_name(index);
+        #[cfg(not(feature = "tls"))]
+        None
+    }
+
     /// The block of a socket object of this context.
     fn socket_block(&self, index: c_int) -> Option<&Block> {
         // SAFETY: any index is acceptable. What is no full userdata has no block or no length. One of

@@ -11,28 +11,6 @@ use mlua::ffi::{self, lua_State};
 
 use crate::memory::WORTH_ASKING;
 
-/// A copy of a few bytes, which cost less to copy than a protected call.
-pub(super) struct Short {
-    room: [u8; Short::ROOM],
-    length: usize,
-}
-
-impl Short {
-    const ROOM: usize = 256;
-
-    /// A copy of these bytes, if they are few.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        let mut room = [0; Self::ROOM];
-        room.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        Some(Short { room, length: bytes.len() })
-    }
-
-    /// These bytes.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.room[..self.length]
-    }
-}
-
 /// Pushes a string, behind the string at the index `prefix` if there is one. Returns whether that went well; else an error
 /// to be raised has been pushed. Of less than [`WORTH_ASKING`] bytes the error is raised at once.
 ///

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::http;
 use super::object::{self, Class};
 use super::slice::Slice;
-use super::string::{Short, push_bytes, push_string};
+use super::string::{push_bytes, push_string};
 use crate::memory::WORTH_ASKING;
 use crate::mime::Held;
 use crate::net::headers::PlainHeaders;
@@ -113,6 +113,8 @@ impl Values {
         // SAFETY: every value is taken out once, and from now on the list holds none. The rest as the
         // caller vouches; there is room for a few values in every C function.
         unsafe {
+            // Behind the last that is new, nothing can be lost.
+            let last = if length > 1 { results.iter().rposition(Value::is_new).unwrap_or(0) } else { 0 };
             results.set_len(0);
             for index in 0..length {
                 match results.as_ptr().add(index).read() {
@@ -121,7 +123,13 @@ impl Values {
                         (1..=arguments).for_each(|index| ffi::lua_pushvalue(state, index));
                         count += arguments - 1;
                     }
-                    value => value.push(state, context),
+                    value if index >= last => value.push(state, context),
+                    value => {
+                        if !value.push_protected(state, context) {
+                            (index + 1..length).for_each(|index| drop(results.as_ptr().add(index).read()));
+                            ffi::lua_error(state);
+                        }
+                    }
                 }
             }
         }
@@ -153,7 +161,7 @@ impl Value {
 
     /// # Safety
     /// As [`Values::push`].
-    unsafe fn push(mut self, state: *mut lua_State, context: &Context) {
+    unsafe fn push(self, state: *mut lua_State, context: &Context) {
         // SAFETY: as the caller vouches; every arm pushes one value, and owns nothing when it raises.
         unsafe {
             match self {
@@ -171,16 +179,43 @@ impl Value {
                 Value::Number(value) => push_number(state, value),
                 Value::Text(text) => push_bytes(state, text.as_bytes()),
                 Value::Bytes(bytes) => push_result(state, context, bytes),
+                Value::Composed(text) => {
+                    drop(push_composed(state, context, text.into_boxed_bytes().into_vec()));
+                }
                 Value::Held(bytes) => push_bytes(state, &bytes),
-                _ => {
-                    let pushed = context.protected.push(state, &mut |state| self.push_new(state, context));
-                    drop(self);
-                    if !pushed {
+                new => {
+                    if !new.push_protected(state, context) {
                         ffi::lua_error(state);
                     }
                 }
             }
         }
+    }
+
+    /// Whether it owns something that Lua does not have yet.
+    fn is_new(&self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Value::Handle(_) => true,
+            Value::Composed(_) | Value::Socket(..) | Value::Table(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Pushes the value in a protected call, if it may be lost or another with it. Returns whether that went well; else the
+    /// error has been pushed, and nothing of the value is left.
+    ///
+    /// # Safety
+    /// As [`Values::push`].
+    unsafe fn push_protected(mut self, state: *mut lua_State, context: &Context) -> bool {
+        // SAFETY: as the caller vouches; what is new tells nothing of arguments.
+        unsafe {
+            if self.is_new() || matches!(self, Value::Text(_)) {
+                return context.protected.push(state, &mut |state| self.push_new(state, context));
+            }
+            self.push(state, context);
+        }
+        true
     }
 
     /// Pushes a value, of which only what Lua has taken over is gone afterwards.
@@ -224,20 +259,38 @@ impl Value {
 unsafe fn push_result(state: *mut lua_State, context: &Context, bytes: Vec<u8>) {
     // SAFETY: as the caller vouches. Nothing is owned when an error is raised.
     unsafe {
-        if let Some(short) = Short::of(&bytes) {
-            context.return_buffer(bytes);
-            push_bytes(state, short.bytes());
+        if bytes.len() < WORTH_ASKING {
+            context.return_buffer(push_composed(state, context, bytes));
             return;
         }
-        let pushed = if bytes.len() < WORTH_ASKING {
-            context.protected.push(state, &mut |state| push_bytes(state, &bytes))
-        } else {
-            push_string(state, None, &bytes)
-        };
+        let pushed = push_string(state, None, &bytes);
         context.return_buffer(bytes);
         if !pushed {
             ffi::lua_error(state);
         }
+    }
+}
+
+/// Pushes bytes that are not many, and gives them back.
+///
+/// # Safety
+/// As [`Values::push`].
+unsafe fn push_composed(state: *mut lua_State, context: &Context, bytes: Vec<u8>) -> Vec<u8> {
+    // SAFETY: as the caller vouches. Nothing is owned when an error is raised; what is held stays where it is until it is
+    // released.
+    unsafe {
+        let bytes = match context.hold(bytes) {
+            Ok(held) => {
+                push_bytes(state, &*held);
+                return context.release();
+            }
+            Err(bytes) => bytes,
+        };
+        if !context.protected.push(state, &mut |state| push_bytes(state, &bytes)) {
+            drop(bytes);
+            ffi::lua_error(state);
+        }
+        bytes
     }
 }
 

@@ -150,6 +150,11 @@ impl Call<'_> {
         unsafe { (*block.cast::<Option<Handle>>()).as_ref() }
     }
 
+    /// What an argument is called, if it is one of these objects.
+    pub(in crate::bindings) fn handle_name(&self, index: c_int) -> Option<&'static str> {
+        Kind::ALL.into_iter().find(|&kind| self.handle(index, kind).is_some()).map(Kind::name)
+    }
+
     /// The context that an argument is, if it is one.
     pub(super) fn maybe_tls_context(&self, index: c_int) -> Option<&Rc<TlsContext>> {
         match self.handle(index, Kind::Context)? {
