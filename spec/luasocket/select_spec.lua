@@ -259,6 +259,8 @@ describe("select of asyncify's socket table", function()
     it("leaves no descriptor behind", function()
       local client = peers.pair(oracle.luasocket())
       local function lowest_free()
+        collectgarbage() -- what other specs have left has lower numbers
+        collectgarbage()
         local probe = socket.udp4()
         local number = probe:getfd()
         probe:close()

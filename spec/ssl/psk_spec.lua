@@ -66,6 +66,26 @@ describe("a shared key", function()
     end)
   end
 
+  it("is asked for by nobody's ticket", function()
+    for _, suite in ipairs { "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384" } do
+      local asked = 0
+      local own = assert(ssl.newcontext(tls.server { ciphersuites = suite, psk = function()
+        asked = asked + 1
+        return KEY
+      end }))
+      local context = assert(ssl.newcontext(tls.client()))
+      for _ = 1, 3 do
+        local one, other = tls.pair(context, own)
+        other:send("line\n")
+        assert.equal("line", one:receive())
+        assert.is_false(one:isresumed())
+        one:close()
+        other:close()
+      end
+      assert.equal(0, asked)
+    end
+  end)
+
   it("can be hinted at", function()
     local hint
     tls.pair(psk_client(function(text)

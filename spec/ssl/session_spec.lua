@@ -179,6 +179,22 @@ describe("a client's context", function()
     end)
   end
 
+  it("does not come back once it was asked what binds others to its channel, with TLS 1.2", function()
+    for _, method in ipairs { "getfinished", "getpeerfinished" } do
+      local context, other_context = assert(ssl.newcontext(client { protocol = "tlsv1_2" })),
+        assert(ssl.newcontext(server()))
+      for round = 1, 4 do
+        local one, other = tls.pair(context, other_context)
+        assert.equal(round == 2, one:isresumed())
+        if round >= 2 then
+          assert.is_string(one[method](one))
+        end
+        one:close()
+        other:close()
+      end
+    end
+  end)
+
   it("does not come back to one that broke off when it did", function()
     local context = assert(ssl.newcontext(client { protocol = "tlsv1_2" }))
     local listener = assert(socket.bind("127.0.0.1", 0))

@@ -223,7 +223,8 @@ pub(super) fn oid(object: &Asn1ObjectRef) -> String {
         CStr::from_ptr(room.as_ptr().cast()).to_string_lossy().into_owned()
     }
 }
-/// A time as OpenSSL prints it; of what is none, what it prints as well.
+
+/// A time as OpenSSL prints it; of what is none, what it prints as well, for which the crate has a word of its own.
 fn time_text(time: &Asn1TimeRef) -> String {
     let text = time.to_string();
     if text == "error" { "Bad time value".to_owned() } else { text }

@@ -99,8 +99,8 @@ impl Connection {
                 Role::Client => ssl.set_connect_state(),
                 Role::Server => {
                     ssl.set_accept_state();
-                    if ssl.verify_mode().contains(SslVerifyMode::PEER) {
-                        context.resume_none(&mut ssl)?;
+                    if ssl.verify_mode().contains(SslVerifyMode::PEER) || context.looks_up_keys.get() {
+                        context.separate_sessions(&mut ssl)?;
                     }
                 }
             }

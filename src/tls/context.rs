@@ -13,6 +13,7 @@ use std::rc::Rc;
 use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
+use openssl::rand::rand_bytes;
 use openssl::ssl::{
     Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslRef, SslSessionCacheMode,
     SslVerifyMode, SslVersion,
@@ -40,8 +41,8 @@ pub struct Context {
     issuers_sought: Cell<bool>,
     role: Cell<Option<Role>>,
     extensions: Cell<Extensions>,
-    /// How many of its connections have verified clients.
-    verified: Cell<u64>,
+    /// Whether a server looks up keys that it shares with its clients.
+    pub(super) looks_up_keys: Cell<bool>,
     /// Whom a client expects at the other end.
     hostname: RefCell<Option<Hostname>>,
     /// What a client remembers of earlier connections; nothing if it must not.
@@ -97,7 +98,7 @@ impl Context {
             issuers_sought: Cell::new(false),
             role: Cell::new(None),
             extensions: Cell::default(),
-            verified: Cell::default(),
+            looks_up_keys: Cell::default(),
             hostname: RefCell::default(),
             sessions: RefCell::new(Some(sessions)),
         })
@@ -270,10 +271,12 @@ impl Context {
     }
 
     /// Lets a server that verifies its clients go on from none of its earlier connections, nor others from this one: a
-    /// session that is resumed is not verified again, and holds no more than the first certificate of the client's.
-    pub(super) fn resume_none(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
-        self.verified.set(self.verified.get() + 1);
-        let own = [SESSION_ID_CONTEXT, &self.verified.get().to_ne_bytes()].concat();
+    /// session that is resumed is not verified again, and holds no more than the first certificate of the client's. The
+    /// same for one that shares keys with its clients: OpenSSL would ask it for the key of each ticket that is shown to it.
+    pub(super) fn separate_sessions(&self, ssl: &mut SslRef) -> Result<(), ErrorStack> {
+        // As no other connection has it, in no process that shares the context's keys.
+        let mut own = [0; 32];
+        rand_bytes(&mut own)?;
         ssl.set_num_tickets(0)?;
         // SAFETY: the pointer is the connection's, and the bytes are copied.
         let set = unsafe { SSL_set_session_id_context(ssl.as_ptr(), own.as_ptr(), own.len() as c_uint) };

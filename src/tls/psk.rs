@@ -53,6 +53,7 @@ impl Context {
     /// Has a server look up a client's key: `look_up` is told who the client says that it is, and how long
     /// a key may be.
     pub fn look_up_keys(&self, look_up: impl Fn(&SslRef, &[u8], usize) -> Option<Vec<u8>> + 'static) {
+        self.looks_up_keys.set(true);
         let look_up = Local::new(look_up);
         self.change(|builder| {
             builder.set_psk_server_callback(move |ssl, identity, key| {

@@ -144,6 +144,13 @@ impl Connection {
         }
     }
 
+    /// Up to TLS 1.2, no connection of this client's context goes on from an earlier one's session any more.
+    pub fn resume_no_more(&self) {
+        if self.role() == Role::Client && self.ssl().version2() != Some(SslVersion::TLS1_3) {
+            self.context().forget_sessions();
+        }
+    }
+
     /// Whether the server of a client has wanted to know who that is.
     fn was_asked_for_certificate(&self) -> bool {
         let connection = self.ssl().as_ptr();
