@@ -41,6 +41,29 @@ describe("sockets that are garbage", function()
     end)
   end
 
+  if pcall(require, "cosock.ssl") then
+    it("leave descriptors for the files of a TLS context", function()
+      local tls = require "spec.support.tls"
+      assert.equal("enough\n", process.script_with_few_descriptors(40, [[
+        local socket, ssl, tls = require "cosock.socket", require "cosock.ssl", require "spec.support.tls"
+        tls.use(arg[1])
+        collectgarbage "stop"
+        for _, field in ipairs { "cafile", "key", "certificate" } do
+          repeat
+            local probe = io.open(tls.file "root.pem")
+            if probe then
+              probe:close()
+              assert(socket.udp4())
+            end
+          until not probe
+          local files = { cafile = "root.pem", key = "server.key", certificate = "server.pem" }
+          assert(ssl.newcontext { mode = "server", protocol = "any", [field] = tls.file(files[field]) })
+        end
+        print "enough"
+      ]], tls.folder()):finish())
+    end)
+  end
+
   it("are not looked for again and again in vain", function()
     local child = process.script_with_few_descriptors(40, [[
       local socket = require "cosock.socket"

@@ -3,6 +3,7 @@
 local require, native = ...
 
 local decisions = require "cosock.ssl.decisions"
+local exhaustion = require "cosock.socket.exhaustion"
 
 local tls = native.tls
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
@@ -267,6 +268,16 @@ local STEPS = {
   end,
 }
 
+--- Takes a step; once more if sockets that are garbage had the descriptors for its files.
+local function take(step, ctx, reader, configuration)
+  local ok, err = step(ctx, reader, configuration)
+  if not ok and exhaustion.collect(err and err:match "%((.*)%)$" or err) then
+    ok, err = step(ctx, reader, configuration)
+    exhaustion.settle(ok or nil)
+  end
+  return ok, err
+end
+
 --- Makes a context of a configuration.
 ---@param configuration cosock.ssl.Configuration
 ---@param caller string  the function that the program called
@@ -283,7 +294,7 @@ function M.new(configuration, caller)
   end
   for _, step in ipairs(STEPS) do
     local ok
-    ok, err = step(ctx, reader, configuration)
+    ok, err = take(step, ctx, reader, configuration)
     if not ok then
       return nil, err
     end
