@@ -8,6 +8,7 @@ use crate::bindings;
 const MODULES: &[(&str, &str)] = &[
     ("cosock", include_str!("lua/cosock.lua")),
     ("cosock.argument", include_str!("lua/argument.lua")),
+    ("cosock.array", include_str!("lua/array.lua")),
     ("cosock.asyncify", include_str!("lua/asyncify.lua")),
     ("cosock.channel", include_str!("lua/channel.lua")),
     ("cosock.coroutine", include_str!("lua/coroutine.lua")),

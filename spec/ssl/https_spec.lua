@@ -278,11 +278,12 @@ describe("https", function()
     for _, given in ipairs(requests) do
       assert.is_not_equal(1, (pcall(https.request, given)))
     end
+    server:log()
     local handle = cosock.spawn(function()
       https.request(url "silent")
     end)
     cosock.spawn(function()
-      socket.sleep(0.05)
+      server:await_request()
       handle:cancel()
     end)
     cosock.run()

@@ -55,6 +55,13 @@ function Server:log()
   return requests
 end
 
+--- Waits until the server has got a request since `log` was last called. To be called in a task.
+function Server:await_request()
+  repeat
+    socket.sleep(0.001)
+  until #self:log() > 0
+end
+
 --- Ends the program.
 function Server:stop()
   self.child:stop()

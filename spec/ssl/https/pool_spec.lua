@@ -7,7 +7,6 @@ local ltn12 = require "cosock.ltn12"
 local peers = require "spec.support.peers"
 local run = require "spec.support.run"
 local servers = require "spec.support.http"
-local socket = require "cosock.socket"
 local tls = require "spec.support.tls"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143
@@ -208,11 +207,12 @@ describe("the pool of https", function()
   end)
 
   it("loses a connection whose task is cancelled in the midst of a request", function()
+    server:log()
     local handle = cosock.spawn(function()
       https.request(url "silent")
     end)
     cosock.spawn(function()
-      socket.sleep(0.05)
+      server:await_request()
       handle:cancel()
     end)
     cosock.run()

@@ -2,6 +2,7 @@
 
 local require, native = ...
 
+local array = require "cosock.array"
 local decisions = require "cosock.ssl.decisions"
 local exhaustion = require "cosock.socket.exhaustion"
 
@@ -97,7 +98,7 @@ function Reader:strings(source, field)
     return { self:required_string(source, field) }
   end
   local names = {}
-  for index = 1, #value do
+  for index = 1, array.length(value) do
     local name = value[index]
     if type(name) ~= "string" and type(name) ~= "number" then
       self:fail(field, "string", name)
@@ -174,7 +175,7 @@ local STEPS = {
     if type(configuration.certificates) ~= "table" then
       reader:fail("certificates", "table", configuration.certificates)
     end
-    for index = 1, #configuration.certificates do
+    for index = 1, array.length(configuration.certificates) do
       local pair = configuration.certificates[index]
       if type(pair) ~= "table" then
         reader:fail("certificates", "array of tables", pair)

@@ -4,7 +4,9 @@
 --- A context keeps what the program has given it, and a connection keeps its context, so that all of it is
 --- garbage when the connection is.
 
-local _, native = ...
+local require, native = ...
+
+local array = require "cosock.array"
 
 local tls = native.tls
 local keep, kept = tls.keep, tls.kept
@@ -82,7 +84,7 @@ local function set_alpn(ctx, is_server, alpn)
   elseif type(alpn) ~= "table" then
     return nil, "invalid ALPN parameter"
   end
-  for index = 1, #alpn do
+  for index = 1, array.length(alpn) do
     local name = alpn[index]
     if type(name) ~= "string" then
       return nil, ("invalid ALPN name (string expected, got %s)"):format(type(name))
