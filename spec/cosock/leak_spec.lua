@@ -285,7 +285,6 @@ if _VERSION == "Lua 5.3" then
     it("leaves no descriptor behind", function()
       local output, status = process.script([[
         local descriptors = require "spec.support.descriptors"
-local process = require "spec.support.process"
         local socket = require "cosock.socket"
         local is_armed = false
         local function finalize()

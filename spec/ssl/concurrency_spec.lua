@@ -299,23 +299,14 @@ describe("a peer", function()
     end)
   end
 
-  it("asks for new keys again and again, and the time runs out all the same", function()
+  it("asks for new keys again and again, and what is behind that is not kept waiting", function()
     local connection, program = connect("-tls1_3 -msg")
     for _ = 1, 100 do
       program:write "K"
       program:expect "^>>> .*KeyUpdate"
     end
-    connection:settimeout(0)
-    local looks = 0
-    repeat
-      -- It looks at a few at a time.
-      assert.same({ n = 3, nil, "wantread", "" }, pack(connection:receive()))
-      assert.equal("read", connection:want())
-      looks = looks + 1
-    until not connection:dirty()
-    assert.is_true(looks > 1)
-    connection:settimeout(nil)
     program:write "line"
+    connection:settimeout(30)
     assert.equal("line", connection:receive())
     connection:close()
     program:finish()

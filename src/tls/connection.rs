@@ -296,7 +296,9 @@ impl Connection {
         let mut count = 0;
         while self.end.is_none() && count < room.len() && self.may_decrypt() {
             forget();
-            self.wire().limit_records(true);
+            // A handshake has only so many, which may be short.
+            let limited = !self.is_in_handshake();
+            self.wire().limit_records(limited);
             match self.stream.ssl_read_uninit(&mut room[count..]) {
                 Ok(more) => count += more,
                 Err(error) => match error.code() {

@@ -48,7 +48,7 @@ fn go_on(
     drained: &mut bool,
     may_block: bool,
 ) -> Result<(), Failure> {
-    for _ in 0..CALLS_IN_A_ROW {
+    for call in 1..=CALLS_IN_A_ROW {
         let may_put_off = may_block && tls.is_fresh() && !tls.waits_across();
         let advanced = tls.shake_hands();
         if may_put_off && matches!(advanced, Ok(true)) && tls.has_tickets_only() {
@@ -67,6 +67,9 @@ fn go_on(
         if may_block && (is_peers_turn || *drained) && matches!(pushed, Ok(true)) {
             // Nobody answers as fast as we could look.
             return Err(Failure::Blocked(Direction::Read));
+        }
+        if call == CALLS_IN_A_ROW {
+            break; // what has been received must not wait for more
         }
         let pulled = match tls.pull(descriptor) {
             // The peer is gone; if it had said why, that would have been received.

@@ -112,8 +112,6 @@ fn finish_handshake(
     if tls.unasked > MOST_UNASKED {
         tls.break_off();
         return Err("too much data in the midst of a handshake".into());
-    } else if tls.undecrypted() > 0 {
-        return Err(Failure::Fruitless);
     }
     Ok(())
 }

@@ -101,7 +101,8 @@ fn request_updates(server: &mut Socket, count: usize) -> bool {
 fn records_without_data_leave_time_for_others() {
     let [mut client, mut server] = pair(Some(SslVersion::TLS1_3));
     let mut buffers = Buffers::default();
-    assert!(request_updates(&mut server, 100));
+    // So many are looked at in two attempts, and no more.
+    assert!(request_updates(&mut server, 700));
     server.send_encrypted(b"data", &mut 0, &mut buffers).expect("there is room");
     let mut attempts = 0;
     let answer = loop {
@@ -116,7 +117,7 @@ fn records_without_data_leave_time_for_others() {
         }
     };
     assert_eq!(answer.expect("data"), b"data");
-    assert_eq!(attempts, 4);
+    assert_eq!(attempts, 2);
     // Those that hold data are as many as there are.
     for _ in 0..100 {
         server.send_encrypted(b"x", &mut 0, &mut buffers).expect("there is room");
