@@ -7,8 +7,7 @@ use mlua::ffi::{self, lua_State};
 use super::context::Context;
 use super::gathered::Strings;
 use super::object;
-use super::string::{push_bytes, push_string};
-use crate::memory::WORTH_ASKING;
+use super::string::{WORTH_PROTECTING, push_bytes, push_string};
 use crate::memory::gathered::StringBlock;
 use crate::net::buffer::ReceiveBuffer;
 
@@ -47,7 +46,7 @@ impl Slice {
         // SAFETY: as the caller vouches. Nothing is owned when the error is raised.
         unsafe {
             // Taken out of the socket, as a finalizer might use that meanwhile.
-            if self.length < WORTH_ASKING
+            if self.length < WORTH_PROTECTING
                 && let Some(answer) = object::take_answer(state)
             {
                 let pushed = self.push(state, &answer);

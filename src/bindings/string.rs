@@ -11,8 +11,11 @@ use mlua::ffi::{self, lua_State};
 
 use crate::memory::WORTH_ASKING;
 
+/// So long a string, in bytes, is worth a protected call: that there is no memory for it is likely enough.
+pub(super) const WORTH_PROTECTING: usize = 64 * 1024;
+
 /// Pushes a string, behind the string at the index `prefix` if there is one. Returns whether that went well; else an error
-/// to be raised has been pushed. Of less than [`WORTH_ASKING`] bytes the error is raised at once.
+/// to be raised has been pushed. Of less than [`WORTH_PROTECTING`] bytes the error is raised at once.
 ///
 /// # Safety
 /// There must be room for three values on the stack.
@@ -21,7 +24,7 @@ pub(super) unsafe fn push_string(state: *mut lua_State, prefix: Option<c_int>, b
     // SAFETY: the bytes are readable for their length; Lua copies them. The rest as the caller vouches.
     unsafe {
         let length = bytes.len() + prefix.map_or(0, |index| ffi::lua_rawlen(state, index) as usize);
-        if length >= WORTH_ASKING {
+        if length >= WORTH_PROTECTING {
             return push_long(state, prefix, bytes);
         }
         if let Some(prefix) = prefix {
@@ -57,7 +60,8 @@ unsafe fn push_long(state: *mut lua_State, prefix: Option<c_int>, bytes: &[u8]) 
             ffi::lua_pushvalue(state, prefix);
         }
         let arguments = 1 + c_int::from(prefix.is_some());
-        populated(state, || ffi::lua_pcall(state, arguments, 1, 0)) == ffi::LUA_OK
+        let call = || ffi::lua_pcall(state, arguments, 1, 0);
+        (if bytes.len() >= WORTH_ASKING { populated(state, call) } else { call() }) == ffi::LUA_OK
     }
 }
 
